@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front to CMake's presets (CMakePresets.json) and to the scripts of tools/.
+
+PRESET = release
+BUILD = build/$(PRESET)
+PREFIX = /usr/local
+JOBS = $(shell nproc 2>/dev/null || echo 2)
+FUZZ_SECONDS = 60
+PYTHON = python3
+
+.DEFAULT_GOAL = build
+.PHONY: help setup build-needs configure build command demo test test-full parity parity-quick parity-train eval bench bench-peers \
+    asan tsan fuzz lint format install uninstall clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | \
+	    while IFS='	' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+setup: ## install what is missing to build, test, lint and document (Debian packages, through apt)
+	@sh tools/setup.sh all
+
+build-needs:
+	@sh tools/setup.sh build
+
+configure: build-needs
+	@mkdir -p build
+	@cmake --preset $(PRESET) -DCMAKE_INSTALL_PREFIX='$(PREFIX)' >$(BUILD).log 2>&1 || \
+	    { cat $(BUILD).log; exit 1; }
+
+build: configure ## build libraries, command and tests into build/release
+	@cmake --build $(BUILD) -j $(JOBS)
+
+command: configure
+	@cmake --build $(BUILD) -j $(JOBS) --target samc
+
+demo: command ## segment photos of the repository; leaves pictures in demo/
+	@sh tools/demo.sh $(BUILD)
+
+test: build ## run the tests (no network, no PyTorch)
+	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
+
+test-full: test asan tsan parity ## test, and what takes longer: sanitizers, parity with PyTorch
+
+parity: build ## compare with PyTorch's segment_anything, stage by stage, all sizes
+	@python=$$(sh tools/setup_reference.sh) && \
+	    "$$python" tools/parity/parity.py --build $(BUILD)
+
+parity-quick: build ## the same with the small models only
+	@python=$$(sh tools/setup_reference.sh) && \
+	    "$$python" tools/parity/parity.py --build $(BUILD) --quick
+
+eval: command ## mean IoU by clicks over DIR of photos ID.jpg with masks ID.png
+	@test -n '$(DIR)' || { echo "say which folder: make eval DIR=path"; exit 2; }
+	@$(BUILD)/cli/samc eval '$(DIR)'
+
+bench: command ## time encode and decode on this machine
+	@$(BUILD)/cli/samc bench
+
+bench-peers: command ## the same beside PyTorch, in turns, on the same model and threads
+	@python=$$(sh tools/setup_reference.sh) && \
+	    "$$python" tools/bench/bench_peers.py --samc $(BUILD)/cli/samc
+
+asan: build-needs ## the C tests under the address and undefined-behaviour sanitizers
+	@tools/sanitize.sh asan $(JOBS)
+
+tsan: build-needs ## the C tests under the thread sanitizer
+	@tools/sanitize.sh tsan $(JOBS)
+
+fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
+	@sh tools/setup.sh fuzz
+	@tools/fuzz.sh $(FUZZ_SECONDS) $(JOBS)
+
+lint: ## check format, include directions, sizes and habits
+	@$(PYTHON) tools/lint.py
+
+format: ## rewrite the C files: clang-format, and comments that are too wide
+	@$(PYTHON) tools/lint.py --format
+
+install: build ## install under PREFIX (/usr/local); DESTDIR is honoured
+	@cmake --install $(BUILD)
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
+
+uninstall: ## remove what `make install` wrote
+	@sh tools/uninstall.sh $(BUILD)/install_manifest.txt
+
+clean: ## remove the build folders
+	rm -rf build demo

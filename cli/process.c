@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _XOPEN_SOURCE 700
+
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stop_signal;
+
+static void note_stop(int number)
+{
+    stop_signal = number;
+}
+
+void cli_process_begin(void)
+{
+    struct sigaction action;
+
+    /* A closed stdout would give its number to the next file opened, and JSON would land in a mask.
+     * /dev/null is opened the wrong way round on purpose: using it must fail, not vanish. open()
+     * gives the lowest free number, so the order matters. */
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
+            (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+
+    memset(&action, 0, sizeof action);
+    (void)sigemptyset(&action.sa_mask);
+    action.sa_handler = SIG_IGN;
+    (void)sigaction(SIGPIPE, &action, NULL);
+    (void)sigaction(SIGXFSZ, &action, NULL); /* a file over `ulimit -f`: a write error too */
+    action.sa_handler = note_stop;
+    action.sa_flags = (int)SA_RESETHAND; /* the second Ctrl-C does not wait */
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+int cli_stop_signal(void)
+{
+    return stop_signal;
+}
+
+int cli_process_end(int code)
+{
+    bool lost = ferror(stdout) != 0;
+
+    if (fflush(stdout) != 0)
+        lost = true;
+    if (lost) {
+        if (code != CLI_OUTPUT) /* else the command has said so already */
+            cli_error("cannot write to standard output: %s", errno ? strerror(errno) : "lost");
+        return CLI_OUTPUT;
+    }
+    if (stop_signal && code <= CLI_FAILED)
+        return 128 + stop_signal;
+    return code;
+}

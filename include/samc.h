@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * samc.h - Segment Anything (SAM) in C: a photo and a prompt in, masks out.
+ *
+ * The life of a call:
+ *
+ *     samc_context     threads + kernels          one a program        samc_context_create
+ *     samc_model       immutable weights          one a checkpoint     samc_model_load
+ *     samc_embedding   immutable, one photo       one a photo          samc_encode
+ *     samc_masks       the answer to prompts      one a call           samc_predict
+ *
+ * Conventions, true of every function unless it says otherwise:
+ *
+ *   status     Functions that can fail return samc_status; SAMC_OK is 0. The last parameter may be
+ *              a samc_error of the caller's (or NULL); on failure it holds a sentence a user can
+ *              act on. On failure every output parameter is left untouched, or set to NULL where
+ *              it names a new object. The library never prints, never exits and keeps no global
+ *              state.
+ *   pixels     8 bits a channel, row 0 on top. A position is (x, y) in pixels of the photo as given
+ *              to samc_encode, origin at the top left corner of the top left pixel.
+ *   boxes      "xyxy": x0, y0, x1, y1 in pixels; "xywh": x, y, width, height.
+ *   arrays     C order, the last index runs fastest; shapes are written [a][b][c].
+ *   ownership  The caller frees what a samc_*_create / _load / samc_encode call gave it, with the
+ *              free function of the same noun; free functions take NULL. Inputs are never kept
+ *              after a call returns, except that an embedding must not outlive its model and a
+ *              model or an embedding must not be used with a context that was freed.
+ *   threads    Models and embeddings are immutable: any number of threads may use one at once. A
+ *              context may be shared too: one call at a time gets its worker threads, the others
+ *              run on their caller's own thread. Results do not depend on the number of threads,
+ *              bit by bit. Freeing an object that another thread still uses is an error of the
+ *              caller's.
+ *   structs    Structs that may grow begin with struct_size; set it by the matching ..._INIT macro.
+ *
+ * Source of the model and its numerics: Kirillov et al., "Segment Anything" (2023), and Meta's
+ * reference implementation `segment_anything`.
+ */
+#ifndef SAMC_H
+#define SAMC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(SAMC_STATIC)
+#define SAMC_API
+#elif defined(__GNUC__)
+#define SAMC_API __attribute__((visibility("default")))
+#else
+#define SAMC_API
+#endif
+
+/* ------------------------------------------------------------------------------------------------
+ * Version and errors
+ * --------------------------------------------------------------------------------------------- */
+
+#define SAMC_VERSION_MAJOR 0
+#define SAMC_VERSION_MINOR 1
+#define SAMC_VERSION_PATCH 0
+
+/* The version of the library that runs, "major.minor.patch"; a constant string. */
+SAMC_API const char *samc_version(void);
+
+typedef enum samc_status {
+    SAMC_OK = 0,
+    SAMC_ERROR_ARGUMENT = 1, /* a parameter breaks its contract: NULL, a size, a struct_size */
+    SAMC_ERROR_PROMPT = 2,   /* a prompt that means nothing: empty, outside the photo, bad label */
+    SAMC_ERROR_MEMORY = 3,   /* an allocation failed */
+    SAMC_ERROR_IO = 4,       /* a file could not be opened, read, written or renamed */
+    SAMC_ERROR_FORMAT = 5,   /* a file is damaged, or not of the kind it claims to be */
+    SAMC_ERROR_UNSUPPORTED = 6, /* well-formed, but something that samc does not do */
+    SAMC_ERROR_LIMIT = 7,       /* larger than a stated limit (pixels, counts, bytes) */
+    SAMC_ERROR_CANCELLED = 8,   /* the progress callback asked to stop */
+    SAMC_ERROR_MODEL = 9        /* tensors missing, extra, misshapen or non-finite; or an embedding
+                                   that another model made */
+} samc_status;
+
+/* A constant English name for a status, such as "prompt error"; never NULL. */
+SAMC_API const char *samc_status_name(samc_status status);
+
+/* Filled on failure only; the message is one sentence in UTF-8, always terminated. */
+typedef struct samc_error {
+    samc_status status;
+    char message[508];
+} samc_error;
+
+/* Called now and then from the thread that made the call, with the share done, 0..1, never falling.
+ * Return 0 to go on; any other value makes the call stop soon with SAMC_ERROR_CANCELLED. */
+typedef int (*samc_progress_fn)(void *user, double done);
+
+/* ------------------------------------------------------------------------------------------------
+ * Context: worker threads and the choice of kernels
+ * --------------------------------------------------------------------------------------------- */
+
+/* Worker threads and the kernels they run. */
+typedef struct samc_context samc_context;
+
+typedef struct samc_context_options {
+    size_t struct_size;
+    int32_t threads;     /* how many threads compute, the caller's included; 0: one a usable core */
+    const char *kernels; /* NULL: the best this CPU has; else the name of a path, such as
+                            "portable", "avx2", "avx512" */
+} samc_context_options;
+#define SAMC_CONTEXT_OPTIONS_INIT                                                                  \
+    {                                                                                              \
+        sizeof(samc_context_options), 0, NULL                                                      \
+    }
+
+/* Makes a context. `options` may be NULL for the defaults. Threads start with the first call that
+ * needs them; after fork() the child's first call starts its own.
+ * Errors: ARGUMENT (threads outside 0..1024), UNSUPPORTED (a path that this CPU or build lacks; the
+ * message lists those it has), MEMORY. */
+SAMC_API samc_status samc_context_create(const samc_context_options *options,
+                                         samc_context **context, samc_error *error);
+/* Ends the worker threads. No call may be running with this context. */
+SAMC_API void samc_context_free(samc_context *context);
+/* How many threads compute, the caller's included. */
+SAMC_API int32_t samc_context_threads(const samc_context *context);
+/* The name of the kernel path in use, such as "avx2"; lives as long as the library. */
+SAMC_API const char *samc_context_kernels(const samc_context *context);
+
+/* ------------------------------------------------------------------------------------------------
+ * Model
+ * --------------------------------------------------------------------------------------------- */
+
+/* The weights of a checkpoint, ready to compute with; immutable. */
+typedef struct samc_model samc_model;
+
+typedef struct samc_model_options {
+    size_t struct_size;
+    samc_progress_fn progress; /* may be NULL */
+    void *user;                /* handed to progress */
+} samc_model_options;
+#define SAMC_MODEL_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(samc_model_options), NULL, NULL                                                     \
+    }
+
+/* Loads a checkpoint: Meta's official .pth, safetensors under the official names (as `samc convert`
+ * writes them) or under those of Hugging Face's SamModel. The kind is told by the file's content
+ * and the configuration is read from the tensors' shapes. The file is mapped, nothing in it is
+ * executed, and it may be replaced (by rename) after the call. `options` may be NULL. Errors: IO,
+ * FORMAT, UNSUPPORTED, MODEL (the message names the tensors), MEMORY, CANCELLED. */
+SAMC_API samc_status samc_model_load(samc_context *context, const char *path,
+                                     const samc_model_options *options, samc_model **model,
+                                     samc_error *error);
+/* The same from `size` bytes in memory, which may be freed after the call. */
+SAMC_API samc_status samc_model_load_memory(samc_context *context, const void *data, size_t size,
+                                            const samc_model_options *options, samc_model **model,
+                                            samc_error *error);
+/* Frees the model; its embeddings must be gone, and no call may be running with it. */
+SAMC_API void samc_model_free(samc_model *model);
+
+/* What a model is; sizes in pixels or tokens as the names say. */
+typedef struct samc_model_info {
+    size_t struct_size;
+    int32_t image_size;     /* side of the square the photo is fitted into: 1024 in vit_b/l/h */
+    int32_t patch_size;     /* 16 */
+    int32_t embedding_size; /* tokens a side, image_size / patch_size: 64 */
+    int32_t embedding_dim;  /* channels of the image embedding: 256 */
+    int32_t low_res_size;   /* side of low-res logits and mask input, 4 * embedding_size: 256 */
+    int32_t encoder_dim;    /* ViT width: 768, 1024, 1280 */
+    int32_t encoder_depth;  /* ViT blocks: 12, 24, 32 */
+    int32_t encoder_heads;  /* 12, 16, 16 */
+    int32_t window_size;    /* tokens a side of an attention window: 14 */
+    int32_t mask_tokens;    /* masks the decoder can give, the single one included: 4 */
+    int64_t parameters;     /* 93735472 in vit_b */
+    const char *name;       /* "vit_b", "vit_l", "vit_h" or "custom" */
+    char identity[33];      /* 128-bit hash (hex) over configuration and weights; tells models
+                               apart, is not cryptographic */
+} samc_model_info;
+#define SAMC_MODEL_INFO_INIT                                                                       \
+    {                                                                                              \
+        sizeof(samc_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL,                            \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
+
+/* Fills `info`; its strings live as long as the model. Errors: ARGUMENT. */
+SAMC_API samc_status samc_model_get_info(const samc_model *model, samc_model_info *info,
+                                         samc_error *error);
+
+/* ------------------------------------------------------------------------------------------------
+ * Photo -> image embedding
+ * --------------------------------------------------------------------------------------------- */
+
+typedef enum samc_pixel_format {
+    SAMC_PIXELS_RGB = 0,
+    SAMC_PIXELS_BGR = 1,
+    SAMC_PIXELS_RGBA = 2, /* alpha is ignored, as Pillow's convert("RGB") does */
+    SAMC_PIXELS_GRAY = 3
+} samc_pixel_format;
+
+/* A view of pixels; it owns nothing. */
+typedef struct samc_image {
+    const uint8_t *pixels;
+    int32_t width;  /* pixels, 1..65535 */
+    int32_t height; /* pixels, 1..65535 */
+    size_t stride;  /* bytes from one row to the next, at least width * bytes a pixel */
+    samc_pixel_format format;
+} samc_image;
+
+/* What a model saw in one photo; immutable. */
+typedef struct samc_embedding samc_embedding;
+
+typedef struct samc_encode_options {
+    size_t struct_size;
+    samc_progress_fn progress; /* may be NULL */
+    void *user;
+} samc_encode_options;
+#define SAMC_ENCODE_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        sizeof(samc_encode_options), NULL, NULL                                                    \
+    }
+
+/* Runs the image encoder: resize the longest side to image_size (Pillow's antialiased bilinear, bit
+ * by bit), normalise, pad, ViT, neck. Pixels are taken as given: EXIF orientation is the reader's
+ * business (samc_photo_read does it). Deterministic.
+ * Source: SamPredictor.set_image, ImageEncoderViT.
+ * Errors: ARGUMENT, MEMORY, CANCELLED. */
+SAMC_API samc_status samc_encode(samc_context *context, const samc_model *model,
+                                 const samc_image *image, const samc_encode_options *options,
+                                 samc_embedding **embedding, samc_error *error);
+/* Frees the embedding; no call may be running with it. */
+SAMC_API void samc_embedding_free(samc_embedding *embedding);
+
+/* The width and height of the photo, in pixels. */
+SAMC_API void samc_embedding_photo_size(const samc_embedding *embedding, int32_t *width,
+                                        int32_t *height);
+/* The image embedding itself, f32 [embedding_dim][embedding_size][embedding_size]; it lives as long
+ * as `embedding`. */
+SAMC_API const float *samc_embedding_data(const samc_embedding *embedding);
+
+/* How saved numbers are written. */
+typedef enum samc_float { SAMC_F32 = 0, SAMC_F16 = 1 } samc_float;
+
+/* Saves an embedding as a safetensors file: tensor "image_embedding" and, as metadata, the format's
+ * version, the photo's size and the model's identity. The file appears whole or not at all.
+ * Errors: ARGUMENT, IO, MEMORY. */
+SAMC_API samc_status samc_embedding_save(const samc_embedding *embedding, const char *path,
+                                         samc_float type, samc_error *error);
+/* Loads it back for the same model. Errors: IO, FORMAT, MODEL (made by another model), MEMORY. */
+SAMC_API samc_status samc_embedding_load(const samc_model *model, const char *path,
+                                         samc_embedding **embedding, samc_error *error);
+
+/* ------------------------------------------------------------------------------------------------
+ * Embedding + prompts -> masks
+ * --------------------------------------------------------------------------------------------- */
+
+/* What to segment: one object. At least one of points, box and mask_input must be there. */
+typedef struct samc_prompt {
+    size_t struct_size;
+    const float *points;   /* [n_points][2] (x, y) in pixels, finite, 0 <= x <= width, same for y */
+    const int32_t *labels; /* [n_points]: 1 this belongs to the object, 0 it does not */
+    size_t n_points;       /* at most 1024 */
+    const float *box;      /* xyxy, finite, x0 <= x1, y0 <= y1, inside the photo; or NULL */
+    const float *mask_input; /* [low_res_size][low_res_size] logits, finite, in the frame of
+                                samc_masks.low_res_logits; or NULL */
+} samc_prompt;
+#define SAMC_PROMPT_INIT                                                                           \
+    {                                                                                              \
+        sizeof(samc_prompt), NULL, NULL, 0, NULL, NULL                                             \
+    }
+
+typedef struct samc_predict_options {
+    size_t struct_size;
+    int32_t multimask;      /* 0: one mask a prompt (the decoder's mask 0); 1: three (masks 1..3) */
+    int32_t want_masks;     /* fill masks and stability_score; default 1 */
+    int32_t want_logits;    /* fill logits (full resolution, before the threshold); default 0 */
+    float mask_threshold;   /* a pixel is in the mask if its logit is > this; default 0 */
+    float stability_offset; /* default 1: see samc_masks.stability_score */
+    samc_progress_fn progress;
+    void *user;
+} samc_predict_options;
+#define SAMC_PREDICT_OPTIONS_INIT                                                                  \
+    {                                                                                              \
+        sizeof(samc_predict_options), 0, 1, 0, 0.0f, 1.0f, NULL, NULL                              \
+    }
+
+/* The answer. Begin with SAMC_MASKS_INIT. A pointer that is NULL before the call is allocated by
+ * the call and freed by samc_masks_free; one that is not is the caller's buffer, large enough for
+ * the shape given here, and stays the caller's. P prompts, M masks a prompt (1 or 3), S
+ * low_res_size, H and W the photo's height and width. */
+typedef struct samc_masks {
+    size_t struct_size;
+    int32_t n_prompts;      /* P */
+    int32_t n_masks;        /* M */
+    int32_t height;         /* H */
+    int32_t width;          /* W */
+    int32_t low_res_size;   /* S */
+    float *predicted_iou;   /* [P][M] the decoder's own estimate; not clamped */
+    float *stability_score; /* [P][M] area(logit > threshold + offset) / area(logit > threshold -
+                               offset), 0 where the latter is empty; if want_masks */
+    float *low_res_logits;  /* [P][M][S][S], the padded square frame; feed back as mask_input */
+    uint8_t *masks;         /* [P][M][H][W], 0 or 1; if want_masks */
+    float *logits;          /* [P][M][H][W]; if want_logits */
+    uint32_t owned;         /* the library's own note of what it allocated */
+} samc_masks;
+#define SAMC_MASKS_INIT                                                                            \
+    {                                                                                              \
+        sizeof(samc_masks), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0                         \
+    }
+
+/* Predicts masks for `n_prompts` objects of one photo; each prompt stands for itself, and the
+ * answer for a prompt does not depend on the others of the call. Source:
+ * SamPredictor.predict_torch, MaskDecoder, Sam.postprocess_masks. Errors: ARGUMENT, PROMPT (says
+ * which prompt and which point), MEMORY, CANCELLED. */
+SAMC_API samc_status samc_predict(samc_context *context, const samc_model *model,
+                                  const samc_embedding *embedding, const samc_prompt *prompts,
+                                  size_t n_prompts, const samc_predict_options *options,
+                                  samc_masks *masks, samc_error *error);
+/* Frees what the library allocated in `masks` and sets those pointers to NULL. */
+SAMC_API void samc_masks_free(samc_masks *masks);
+
+/* Turns a drawn mask (pixels > 127 are inside) of the photo's size into logits that can stand as
+ * samc_prompt.mask_input: f32 [low_res_size][low_res_size] into `logits`.
+ * `stride` is in bytes. Errors: ARGUMENT. */
+SAMC_API samc_status samc_mask_to_logits(const samc_model *model, const uint8_t *mask,
+                                         int32_t width, int32_t height, size_t stride,
+                                         float *logits, samc_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SAMC_H */

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dataset/json_stream.h"
+
+#include <string.h>
+
+typedef struct cursor {
+    const char *at, *end;
+} cursor;
+
+static void skip_space(cursor *c)
+{
+    while (c->at < c->end && (*c->at == ' ' || *c->at == '\n' || *c->at == '\r' || *c->at == '\t'))
+        c->at++;
+}
+
+/* From the opening quote to behind the closing one. */
+static void skip_string(cursor *c)
+{
+    for (c->at++; c->at < c->end && *c->at != '"'; c->at++)
+        if (*c->at == '\\')
+            c->at++;
+    if (c->at < c->end)
+        c->at++;
+    else
+        c->at = c->end; /* an escape may have stepped past it */
+}
+
+/* To behind the value that begins here: to its last bracket, or to the comma or bracket that ends a
+ * number or a word. */
+static void skip_value(cursor *c)
+{
+    size_t depth = 0;
+
+    while (c->at < c->end) {
+        char here = *c->at;
+
+        if (here == '"') {
+            skip_string(c);
+            if (depth == 0)
+                return;
+            continue;
+        }
+        if (here == '[' || here == '{') {
+            depth++;
+        } else if (here == ']' || here == '}') {
+            if (depth == 0)
+                return;
+            if (--depth == 0) {
+                c->at++;
+                return;
+            }
+        } else if (here == ',' && depth == 0) {
+            return;
+        }
+        c->at++;
+    }
+}
+
+/* Steps over `expected`; 0: something else is there. */
+static int take(cursor *c, char expected)
+{
+    skip_space(c);
+    if (c->at >= c->end || *c->at != expected)
+        return 0;
+    c->at++;
+    return 1;
+}
+
+static samc_status cut_off(samc_error *error)
+{
+    return SAMC_FAIL(error, FORMAT, "no JSON object, or one that is damaged or cut off");
+}
+
+/* The elements of the array that begins here. */
+static samc_status walk_array(cursor *c, samc_json_element_fn fn, void *user, samc_error *error)
+{
+    if (!take(c, '['))
+        return SAMC_FAIL(error, FORMAT, "what should be a list is none");
+    if (take(c, ']'))
+        return SAMC_OK;
+    do {
+        const char *from, *to;
+
+        skip_space(c);
+        from = c->at;
+        skip_value(c);
+        to = c->at;
+        if (from == to || to == c->end)
+            return cut_off(error);
+        SAMC_TRY(fn(user, from, (size_t)(to - from), error));
+    } while (take(c, ','));
+    return take(c, ']') ? SAMC_OK : cut_off(error);
+}
+
+samc_status samc_json_array_walk(const char *text, size_t size, const char *key,
+                                 samc_json_element_fn fn, void *user, samc_error *error)
+{
+    cursor c = {text, text + size};
+    size_t length = strlen(key);
+
+    if (!take(&c, '{'))
+        return cut_off(error);
+    if (take(&c, '}'))
+        return SAMC_OK;
+    do {
+        const char *name;
+        int wanted;
+
+        skip_space(&c);
+        if (c.at >= c.end || *c.at != '"')
+            return cut_off(error);
+        name = c.at + 1;
+        skip_string(&c);
+        wanted = (size_t)(c.at - name) == length + 1 && memcmp(name, key, length) == 0;
+        if (!take(&c, ':'))
+            return cut_off(error);
+        skip_space(&c);
+        if (wanted)
+            return walk_array(&c, fn, user, error);
+        skip_value(&c);
+    } while (take(&c, ','));
+    return take(&c, '}') ? SAMC_OK : cut_off(error);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * JSON stream: the elements of one array of a large JSON file, without a tree of the whole.
+ */
+#ifndef SAMC_DATASET_JSON_STREAM_H
+#define SAMC_DATASET_JSON_STREAM_H
+
+#include "base/status.h"
+
+/* One element: `length` bytes of the file, white space around it cut off. */
+typedef samc_status (*samc_json_element_fn)(void *user, const char *element, size_t length,
+                                            samc_error *error);
+
+/* Calls `fn` for every element of the array that the top-level object of `text` has under `key`, in
+ * order. Only what finds the elements' ends is checked (strings and brackets); each element is for
+ * `fn` to parse. The array may be missing: then nothing is called. A status of fn's other than
+ * SAMC_OK ends the walk and is returned. Errors: FORMAT (no object, or cut off). */
+samc_status samc_json_array_walk(const char *text, size_t size, const char *key,
+                                 samc_json_element_fn fn, void *user, samc_error *error);
+
+#endif

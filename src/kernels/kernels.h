@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Kernels: the table of inner loops that one call uses, and what each must do.
+ *
+ * Portable C (portable.c) fills the table and is the spec of every entry; a file of an instruction
+ * set overrides entries. A kernel knows rows, columns and strides, never the model. All numbers are
+ * f32; a pointer may have any alignment unless said. Every entry computes a value in an order that
+ * depends on its arguments' sizes alone, so that the answers of one path are the same bits at every
+ * run and thread count.
+ */
+#ifndef SAMC_KERNELS_KERNELS_H
+#define SAMC_KERNELS_KERNELS_H
+
+#include "base/arena.h"
+#include "base/threads.h"
+
+typedef enum samc_activation { SAMC_ACT_NONE, SAMC_ACT_GELU, SAMC_ACT_RELU } samc_activation;
+
+/* Longest inner dimension of one gemm call: the driver cuts longer ones. 256 rows of a panel of 16
+ * columns are 16 KiB, half of the L1 cache of the smallest CPU we care for (32 KiB). */
+#define SAMC_GEMM_MAX_K 256
+
+/* The second factor of a product. Column j of the matrix is column j % nr of panel j / nr; row i of
+ * panel p starts at data + p * panel_stride + i * row_stride, and nr floats are readable there even
+ * where the matrix has fewer columns. */
+typedef struct samc_panels {
+    const float *data;
+    int64_t row_stride;
+    int64_t panel_stride;
+} samc_panels;
+
+typedef struct samc_kernels {
+    const char *name; /* "portable", "avx2", "avx512": what the context option takes */
+    int32_t gemm_mr;  /* rows of a packed panel of A */
+    int32_t gemm_nr;  /* columns of a panel of B */
+
+    /* Packs A [m][k] (row stride lda) into ceil(m / mr) panels [k][mr]; missing rows become zero.
+     * `panels` has room for ceil(m / mr) * mr * k floats. */
+    void (*pack_a)(const float *a, int64_t lda, int64_t m, int64_t k, float *panels);
+
+    /* C [m][n] (row stride ldc) = A B, or += A B where `accumulate`. A is [m][k] in panels by
+     * pack_a, B is [k][n] in panels; k <= SAMC_GEMM_MAX_K. C does not overlap A or B. */
+    void (*gemm)(int64_t m, int64_t n, int64_t k, const float *a, const samc_panels *b, float *c,
+                 int64_t ldc, int accumulate);
+
+    /* The same with A in rows: A[i][j] at a[i * lda + j], for small or once-used A; any k. */
+    void (*gemm_rows)(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
+                      const samc_panels *b, float *c, int64_t ldc, int accumulate);
+
+    /* c[i] = act(c[i] + bias[i]) + residual[i], i < n; bias and residual may be NULL. GELU is the
+     * exact one, x Phi(x): error <= 1e-6 of max(1, |x|) (measured 2e-7). residual may be c's own
+     * old values only if it is another buffer. */
+    void (*epilogue)(float *c, int64_t n, const float *bias, samc_activation act,
+                     const float *residual);
+
+    /* out[i] = (x[i] - mean) / sqrt(variance + eps) * weight[i] + bias[i], i < n, biased variance,
+     * two passes. out may be x. */
+    void (*layer_norm)(const float *x, int64_t n, const float *weight, const float *bias, float eps,
+                       float *out);
+
+    /* One step of a softmax over a row that comes in blocks (flash attention). With
+     * t[i] = scale * s[i] + bias[i] (bias may be NULL): *max becomes max(old, t), s[i] becomes
+     * exp(t[i] - *max), *sum becomes *sum * c + the sum of s, and c = exp(old max - *max) is
+     * returned for the caller to rescale what it has accumulated. Begin with *max = -INFINITY and
+     * *sum = 0 (c is then 0). n >= 1, every t finite. exp has a relative error <= 1e-6 above -87
+     * and is ~1e-38 below. */
+    float (*softmax_step)(float *s, int64_t n, float scale, const float *bias, float *max,
+                          float *sum);
+
+    /* out[r * width + i] = row[r] + column[i] for r < rows, i < width: the decomposed relative
+     * position bias of one query. `out` has room for rows * width + 64 floats. */
+    void (*outer_sum)(const float *row, int64_t rows, const float *column, int64_t width,
+                      float *out);
+
+    /* x[i] *= factor, i < n. */
+    void (*scale)(float *x, int64_t n, float factor);
+} samc_kernels;
+
+/* The path of that name, or the best of this CPU for NULL. Immutable, lives for ever. Errors:
+ * UNSUPPORTED (the message lists the paths that this CPU and build have). */
+samc_status samc_kernels_select(const char *name, const samc_kernels **kernels, samc_error *error);
+/* The i-th path that this CPU and build have, best last; NULL beyond the end. */
+const samc_kernels *samc_kernels_at(size_t index);
+/* The name of the index-th function of the table, in the order above; NULL beyond the last. `path`
+ * (may be NULL) becomes the name of the simplest path of this build that has the very same
+ * function: "portable" for one that `kernels` left as it was. */
+const char *samc_kernels_entry(const samc_kernels *kernels, size_t index, const char **path);
+
+/* What every computation needs to know of its call: passed down, owned by none of them. */
+typedef struct samc_call {
+    const samc_kernels *kernels;
+    samc_threads *threads;
+    samc_arena *arena; /* scratch; a function gives back what it took */
+} samc_call;
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The tables of the single paths; only kernels.c and the tests of the kernels look here.
+ */
+#ifndef SAMC_KERNELS_PATHS_H
+#define SAMC_KERNELS_PATHS_H
+
+#include "kernels/kernels.h"
+
+extern const samc_kernels samc_kernels_portable;
+extern const samc_kernels samc_kernels_avx2;
+extern const samc_kernels samc_kernels_avx512;
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The portable path: plain C, the spec of every entry of the table.
+ */
+#include "kernels/paths.h"
+
+#include <math.h>
+
+enum { MR = 4, NR = 8 };
+
+static void pack_a(const float *a, int64_t lda, int64_t m, int64_t k, float *panels)
+{
+    for (int64_t i0 = 0; i0 < m; i0 += MR, panels += MR * k)
+        for (int64_t j = 0; j < k; j++)
+            for (int64_t i = 0; i < MR; i++)
+                panels[j * MR + i] = i0 + i < m ? a[(i0 + i) * lda + j] : 0.0f;
+}
+
+/* One tile of at most MR x NR. Element (i, j) of A is a[i * row + j * column]. */
+static void tile(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t column,
+                 const float *b, int64_t b_stride, float *c, int64_t ldc, int accumulate)
+{
+    float sum[MR][NR] = {{0.0f}};
+
+    for (int64_t l = 0; l < k; l++)
+        for (int64_t i = 0; i < m; i++)
+            for (int64_t j = 0; j < NR; j++)
+                sum[i][j] += a[i * row + l * column] * b[l * b_stride + j];
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++)
+            c[i * ldc + j] = (accumulate ? c[i * ldc + j] : 0.0f) + sum[i][j];
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void gemm(int64_t m, int64_t n, int64_t k, const float *a, const samc_panels *b, float *c,
+                 int64_t ldc, int accumulate)
+{
+    for (int64_t j = 0; j < n; j += NR)
+        for (int64_t i = 0; i < m; i += MR)
+            tile(smaller(MR, m - i), smaller(NR, n - j), k, a + i * k, 1, MR,
+                 b->data + j / NR * b->panel_stride, b->row_stride, c + i * ldc + j, ldc,
+                 accumulate);
+}
+
+static void gemm_rows(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
+                      const samc_panels *b, float *c, int64_t ldc, int accumulate)
+{
+    for (int64_t j = 0; j < n; j += NR)
+        for (int64_t i = 0; i < m; i += MR)
+            tile(smaller(MR, m - i), smaller(NR, n - j), k, a + i * lda, lda, 1,
+                 b->data + j / NR * b->panel_stride, b->row_stride, c + i * ldc + j, ldc,
+                 accumulate);
+}
+
+static float activate(float x, samc_activation act)
+{
+    switch (act) {
+    case SAMC_ACT_GELU: return 0.5f * x * (1.0f + erff(x * 0.70710678f));
+    case SAMC_ACT_RELU: return x > 0.0f ? x : 0.0f;
+    case SAMC_ACT_NONE: break;
+    }
+    return x;
+}
+
+static void epilogue(float *c, int64_t n, const float *bias, samc_activation act,
+                     const float *residual)
+{
+    for (int64_t i = 0; i < n; i++)
+        c[i] = activate(c[i] + (bias ? bias[i] : 0.0f), act) + (residual ? residual[i] : 0.0f);
+}
+
+static void layer_norm(const float *x, int64_t n, const float *weight, const float *bias, float eps,
+                       float *out)
+{
+    float mean = 0.0f, variance = 0.0f, rstd;
+
+    for (int64_t i = 0; i < n; i++)
+        mean += x[i];
+    mean /= (float)n;
+    for (int64_t i = 0; i < n; i++)
+        variance += (x[i] - mean) * (x[i] - mean);
+    rstd = 1.0f / sqrtf(variance / (float)n + eps);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (x[i] - mean) * rstd * weight[i] + bias[i];
+}
+
+static float softmax_step(float *s, int64_t n, float scale, const float *bias, float *max,
+                          float *sum)
+{
+    float highest = *max, correction, total = 0.0f;
+
+    for (int64_t i = 0; i < n; i++) {
+        s[i] = scale * s[i] + (bias ? bias[i] : 0.0f);
+        highest = s[i] > highest ? s[i] : highest;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        s[i] = expf(s[i] - highest);
+        total += s[i];
+    }
+    correction = expf(*max - highest);
+    *sum = *sum * correction + total;
+    *max = highest;
+    return correction;
+}
+
+static void outer_sum(const float *row, int64_t rows, const float *column, int64_t width,
+                      float *out)
+{
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < width; i++)
+            out[r * width + i] = row[r] + column[i];
+}
+
+static void scale_by(float *x, int64_t n, float factor)
+{
+    for (int64_t i = 0; i < n; i++)
+        x[i] *= factor;
+}
+
+const samc_kernels samc_kernels_portable = {
+    .name = "portable",
+    .gemm_mr = MR,
+    .gemm_nr = NR,
+    .pack_a = pack_a,
+    .gemm = gemm,
+    .gemm_rows = gemm_rows,
+    .epilogue = epilogue,
+    .layer_norm = layer_norm,
+    .softmax_step = softmax_step,
+    .outer_sum = outer_sum,
+    .scale = scale_by,
+};

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The AVX2 + FMA path: 8 floats a vector, 16 registers. Compiled with -mavx2 -mfma.
+ */
+#include "kernels/paths.h"
+
+#include <immintrin.h>
+
+#define VL 8
+#define GEMM_MR 6
+#define GEMM_NV 2
+#define GEMM_CASES GEMM_CASE(1) GEMM_CASE(2) GEMM_CASE(3) GEMM_CASE(4) GEMM_CASE(5)
+
+typedef __m256 vf;
+
+/* Lanes below `n` set, the others clear: a window into eight ones and eight zeros. */
+static inline __m256i first_lanes(int64_t n)
+{
+    static const int32_t window[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm256_loadu_si256((const __m256i *)(const void *)(window + 8 - n));
+}
+
+static inline vf vf_zero(void)
+{
+    return _mm256_setzero_ps();
+}
+static inline vf vf_set1(float x)
+{
+    return _mm256_set1_ps(x);
+}
+static inline vf vf_load(const float *p)
+{
+    return _mm256_loadu_ps(p);
+}
+static inline void vf_store(float *p, vf x)
+{
+    _mm256_storeu_ps(p, x);
+}
+/* The first n lanes, 0 < n < VL; the others load as zero and are not stored. */
+static inline vf vf_load_part(const float *p, int64_t n)
+{
+    return _mm256_maskload_ps(p, first_lanes(n));
+}
+static inline void vf_store_part(float *p, int64_t n, vf x)
+{
+    _mm256_maskstore_ps(p, first_lanes(n), x);
+}
+static inline vf vf_clear_from(vf x, int64_t n)
+{
+    return _mm256_and_ps(x, _mm256_castsi256_ps(first_lanes(n)));
+}
+static inline vf vf_add(vf a, vf b)
+{
+    return _mm256_add_ps(a, b);
+}
+static inline vf vf_sub(vf a, vf b)
+{
+    return _mm256_sub_ps(a, b);
+}
+static inline vf vf_mul(vf a, vf b)
+{
+    return _mm256_mul_ps(a, b);
+}
+static inline vf vf_fma(vf a, vf b, vf c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+static inline vf vf_max(vf a, vf b)
+{
+    return _mm256_max_ps(a, b);
+}
+static inline vf vf_min(vf a, vf b)
+{
+    return _mm256_min_ps(a, b);
+}
+static inline vf vf_abs(vf a)
+{
+    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
+}
+static inline vf vf_round(vf a)
+{
+    return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+/* x < 0 (or -0) ? a : b */
+static inline vf vf_select_negative(vf x, vf a, vf b)
+{
+    return _mm256_blendv_ps(b, a, x);
+}
+/* x * 2^n for whole n where the answer is a normal number: adds n to the exponent. */
+static inline vf vf_scale2(vf x, vf n)
+{
+    const __m256i e = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), e));
+}
+static inline float vf_sum(vf a)
+{
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+static inline float vf_highest(vf a)
+{
+    __m128 s = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
+
+#include "kernels/simd/gemm.h"
+#include "kernels/simd/rows.h"
+
+const samc_kernels samc_kernels_avx2 = {
+    .name = "avx2",
+    .gemm_mr = GEMM_MR,
+    .gemm_nr = GEMM_NR,
+    .pack_a = gemm_pack_a,
+    .gemm = gemm_packed,
+    .gemm_rows = gemm_rows,
+    .epilogue = rows_epilogue,
+    .layer_norm = rows_layer_norm,
+    .softmax_step = rows_softmax_step,
+    .outer_sum = rows_outer_sum,
+    .scale = rows_scale,
+};

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sam: the whole model, built from tensors under the official names. This is what samc_model is.
+ */
+#ifndef SAMC_MODEL_SAM_H
+#define SAMC_MODEL_SAM_H
+
+#include "model/image_encoder.h"
+#include "model/mask_decoder.h"
+#include "model/prompt_encoder.h"
+
+struct samc_model {
+    samc_config config;
+    const samc_kernels *kernels; /* the path that the weights are packed for */
+    samc_image_encoder image_encoder;
+    samc_prompt_encoder prompt_encoder;
+    samc_mask_decoder mask_decoder;
+    int64_t parameters;
+    char identity[33];
+};
+
+/* Errors: MODEL (names the tensors), MEMORY. */
+samc_status samc_sam_build(const samc_kernels *kernels, const samc_tensors *tensors,
+                           samc_model **model, samc_error *error);
+
+#endif

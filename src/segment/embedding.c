@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "segment/embedding.h"
+
+#include "base/memory.h"
+#include "image/image.h"
+#include "weights/safetensors.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FORMAT_NAME "samc image embedding"
+#define FORMAT_VERSION "1"
+#define TENSOR_NAME "image_embedding"
+
+samc_status samc_embedding_new(const samc_model *model, int32_t width, int32_t height,
+                               samc_embedding **embedding, samc_error *error)
+{
+    const samc_config *c = &model->config;
+    const size_t floats = (size_t)c->grid * (size_t)c->grid * (size_t)c->embed_dim;
+    samc_embedding *e = NULL;
+    samc_status status = SAMC_OK;
+
+    SAMC_CHECK(samc_alloc_zero(1, sizeof *e, &e, error));
+    memcpy(e->identity, model->identity, sizeof e->identity);
+    e->frame = samc_frame_of(width, height, c->image_size);
+    e->channels = c->embed_dim;
+    e->grid = c->grid;
+    SAMC_CHECK(samc_alloc(floats, sizeof *e->tokens, &e->tokens, error));
+    SAMC_CHECK(samc_alloc(floats, sizeof *e->planes, &e->planes, error));
+    *embedding = e;
+
+cleanup:
+    if (status != SAMC_OK)
+        samc_embedding_free(e);
+    return status;
+}
+
+void samc_embedding_free(samc_embedding *embedding)
+{
+    if (!embedding)
+        return;
+    free(embedding->tokens);
+    free(embedding->planes);
+    free(embedding);
+}
+
+void samc_embedding_photo_size(const samc_embedding *embedding, int32_t *width, int32_t *height)
+{
+    *width = embedding->frame.width;
+    *height = embedding->frame.height;
+}
+
+const float *samc_embedding_data(const samc_embedding *embedding)
+{
+    return embedding->planes;
+}
+
+samc_status samc_embedding_save(const samc_embedding *embedding, const char *path, samc_float type,
+                                samc_error *error)
+{
+    char width[16], height[16];
+    samc_metadata metadata[] = {{"format", FORMAT_NAME},
+                                {"format_version", FORMAT_VERSION},
+                                {"model_identity", NULL},
+                                {"photo_width", width},
+                                {"photo_height", height}};
+    samc_tensor tensor = {.name = TENSOR_NAME, .dtype = SAMC_DTYPE_F32, .n_dims = 3};
+    const samc_tensor *list[] = {&tensor};
+
+    if (!embedding || !path || (type != SAMC_F32 && type != SAMC_F16))
+        return SAMC_FAIL(error, ARGUMENT,
+                         "samc_embedding_save: give an embedding, a path and "
+                         "SAMC_F32 or SAMC_F16");
+    metadata[2].value = embedding->identity;
+    (void)snprintf(width, sizeof width, "%d", (int)embedding->frame.width);
+    (void)snprintf(height, sizeof height, "%d", (int)embedding->frame.height);
+    tensor.shape[0] = embedding->channels;
+    tensor.shape[1] = tensor.shape[2] = embedding->grid;
+    tensor.strides[0] = (int64_t)embedding->grid * embedding->grid;
+    tensor.strides[1] = embedding->grid;
+    tensor.strides[2] = 1;
+    tensor.data = (const uint8_t *)embedding->planes;
+    return samc_safetensors_write(path, list, 1, type == SAMC_F16 ? SAMC_DTYPE_F16 : SAMC_DTYPE_F32,
+                                  metadata, sizeof metadata / sizeof metadata[0], error);
+}
+
+/* A side of the photo from the metadata; 0: there is none, or it is no size. */
+static int32_t read_side(const samc_tensors *file, const char *key)
+{
+    const char *text = samc_tensors_metadata(file, key);
+    char *end;
+    long value;
+
+    if (!text || !*text)
+        return 0;
+    value = strtol(text, &end, 10);
+    return *end || value < 1 || value > SAMC_IMAGE_MAX_SIDE ? 0 : (int32_t)value;
+}
+
+/* Finds the tensor and proves that it is an embedding by `model`. */
+static samc_status check_file(const samc_model *model, const char *path, const samc_tensors *file,
+                              const samc_tensor **tensor, samc_error *error)
+{
+    const samc_config *c = &model->config;
+    const char *format = samc_tensors_metadata(file, "format");
+    const char *version = samc_tensors_metadata(file, "format_version");
+    const char *identity = samc_tensors_metadata(file, "model_identity");
+    const samc_tensor *t = samc_tensors_find(file, TENSOR_NAME);
+
+    if (!format || strcmp(format, FORMAT_NAME) != 0 || !version || !identity || !t)
+        return SAMC_FAIL(error, FORMAT, "%s is not an image embedding that samc saved", path);
+    if (strcmp(version, FORMAT_VERSION) != 0)
+        return SAMC_FAIL(error, UNSUPPORTED,
+                         "%s has version %.20s of the embedding format, this samc reads version %s",
+                         path, version, FORMAT_VERSION);
+    if (strcmp(identity, model->identity) != 0)
+        return SAMC_FAIL(error, MODEL,
+                         "%s was made by another model (%.32s, not %s): encode the "
+                         "photo again, or load that model",
+                         path, identity, model->identity);
+    if (t->n_dims != 3 || t->shape[0] != c->embed_dim || t->shape[1] != c->grid ||
+        t->shape[2] != c->grid || !read_side(file, "photo_width") ||
+        !read_side(file, "photo_height"))
+        return SAMC_FAIL(error, FORMAT, "%s: the embedding's shape or the photo's size is damaged",
+                         path);
+    *tensor = t;
+    return SAMC_OK;
+}
+
+samc_status samc_embedding_load(const samc_model *model, const char *path,
+                                samc_embedding **embedding, samc_error *error)
+{
+    samc_status status = SAMC_OK;
+    samc_tensors *file = NULL;
+    samc_embedding *e = NULL;
+    const samc_tensor *t = NULL;
+    int64_t tokens;
+
+    if (!model || !path || !embedding)
+        return SAMC_FAIL(error, ARGUMENT,
+                         "samc_embedding_load: give a model, a path and a place "
+                         "for the embedding");
+    tokens = (int64_t)model->config.grid * model->config.grid;
+    SAMC_CHECK(samc_tensors_open(path, &file, error));
+    SAMC_CHECK(check_file(model, path, file, &t, error));
+    SAMC_CHECK(samc_embedding_new(model, read_side(file, "photo_width"),
+                                  read_side(file, "photo_height"), &e, error));
+    samc_tensor_to_f32(t, 0, tokens * e->channels, e->planes);
+    for (int64_t i = 0; i < tokens * e->channels; i++)
+        if (!isfinite(e->planes[i])) {
+            status = SAMC_FAIL(error, FORMAT, "%s: value %lld is not finite", path, (long long)i);
+            goto cleanup;
+        }
+    for (int64_t i = 0; i < tokens; i++)
+        for (int64_t c = 0; c < e->channels; c++)
+            e->tokens[i * e->channels + c] = e->planes[c * tokens + i];
+    *embedding = e;
+
+cleanup:
+    samc_tensors_close(file);
+    if (status != SAMC_OK)
+        samc_embedding_free(e);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Embedding: what samc_embedding is.
+ */
+#ifndef SAMC_SEGMENT_EMBEDDING_H
+#define SAMC_SEGMENT_EMBEDDING_H
+
+#include "model/sam.h"
+#include "segment/transforms.h"
+
+struct samc_embedding {
+    char identity[33]; /* of the model that made it */
+    samc_frame frame;
+    int32_t channels, grid;
+    float *tokens; /* [grid * grid][channels], as the decoder wants it */
+    float *planes; /* [channels][grid][grid], as the reference has it */
+};
+
+/* An embedding of that model with undefined values. Errors: MEMORY. */
+samc_status samc_embedding_new(const samc_model *model, int32_t width, int32_t height,
+                               samc_embedding **embedding, samc_error *error);
+
+#endif

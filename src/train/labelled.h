@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Labelled: samples of real photos whose masks somebody drew: label maps, SA-1B, COCO.
+ */
+#ifndef SAMC_TRAIN_LABELLED_H
+#define SAMC_TRAIN_LABELLED_H
+
+#include "train/scene.h"
+#include "train/supply.h"
+
+/* Makes a sample of one drawn file: a crop, perhaps flipped, its colours changed a little. `sample`
+ * begins cleared; on failure the caller frees it. Errors: those of samc_supply_draw. */
+samc_status samc_labelmap_sample(samc_supply *supply, samc_source *source, samc_random *random,
+                                 int32_t size, int32_t max_masks, samc_sample *sample,
+                                 samc_error *error);
+samc_status samc_annotated_sample(samc_supply *supply, samc_source *source, samc_random *random,
+                                  int32_t size, int32_t max_masks, samc_sample *sample,
+                                  samc_error *error);
+
+/* Cuts a person (all labels) or a part out of the label map of one drawn file, at most `side`
+ * pixels large. *path is set to the file's. Errors: those of samc_supply_draw. */
+samc_status samc_labelmap_cutout(samc_supply *supply, samc_source *source, samc_random *random,
+                                 int32_t side, samc_cutout *cutout, const char **path,
+                                 samc_error *error);
+
+#endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/layers.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Rows and numbers that one tile of a row-wise pass takes: enough to be worth taking, few enough to
+ * share among threads. Sums over tiles are added in the tiles' order. */
+#define TILE_ROWS 128
+#define TILE_NUMBERS 16384
+
+static const samc_param *find(const samc_params *params, const char *prefix, const char *part,
+                              samc_error *error)
+{
+    char name[192];
+    const samc_param *p;
+
+    (void)snprintf(name, sizeof name, "%s.%s", prefix, part);
+    p = samc_params_find(params, name);
+    if (!p)
+        (void)SAMC_FAIL(error, MODEL, "training: the model has no tensor %s", name);
+    return p;
+}
+
+samc_status samc_dense_find(const samc_params *params, const char *prefix, samc_dense *dense,
+                            samc_error *error)
+{
+    char name[192];
+    const samc_param *w = find(params, prefix, "weight", error), *b;
+
+    if (!w)
+        return SAMC_ERROR_MODEL;
+    (void)snprintf(name, sizeof name, "%s.bias", prefix);
+    b = samc_params_find(params, name);
+    *dense = (samc_dense){w->shape[0], w->count / w->shape[0], w->offset, b ? b->offset : -1};
+    return SAMC_OK;
+}
+
+samc_status samc_dense_forward(const samc_train_call *t, const samc_dense *dense, int64_t m,
+                               const float *x, float *y)
+{
+    const float *values = t->params->values;
+    const samc_product p = {.m = m,
+                            .n = dense->n,
+                            .k = dense->k,
+                            .a = x,
+                            .a_row = dense->k,
+                            .a_column = 1,
+                            .bias = dense->bias >= 0 ? values + dense->bias : NULL,
+                            .c = y,
+                            .c_stride = dense->n};
+
+    return samc_product_of(t->call, &p, values + dense->weight, 1, dense->k, t->error);
+}
+
+samc_status samc_dense_backward(const samc_train_call *t, const samc_dense *dense, int64_t m,
+                                const float *x, const float *dy, float *dx, int accumulate)
+{
+    const int64_t n = dense->n, k = dense->k;
+    /* dW [n][k] += dy^T [n][m] x [m][k] */
+    const samc_product dw = {.m = n,
+                             .n = k,
+                             .k = m,
+                             .a = dy,
+                             .a_row = 1,
+                             .a_column = n,
+                             .c = t->params->gradients + dense->weight,
+                             .c_stride = k,
+                             .accumulate = 1};
+    /* dx [m][k] = dy [m][n] W [n][k] */
+    const samc_product back = {.m = m,
+                               .n = k,
+                               .k = n,
+                               .a = dy,
+                               .a_row = n,
+                               .a_column = 1,
+                               .c = dx,
+                               .c_stride = k,
+                               .accumulate = accumulate};
+
+    SAMC_TRY(samc_product_of(t->call, &dw, x, k, 1, t->error));
+    if (dense->bias >= 0)
+        SAMC_TRY(samc_column_sums(t, m, n, dy, n, t->params->gradients + dense->bias));
+    if (dx)
+        SAMC_TRY(
+            samc_product_of(t->call, &back, t->params->values + dense->weight, k, 1, t->error));
+    return SAMC_OK;
+}
+
+/* ---------------------------------------------------------------------------------- column sums */
+
+typedef struct sums_job {
+    int64_t m, n;
+    const float *x;
+    int64_t stride;
+    float *partial; /* [tiles][n] */
+} sums_job;
+
+static void sums_tile(void *arg, int64_t tile, int32_t lane)
+{
+    const sums_job *job = arg;
+    const int64_t end = (tile + 1) * TILE_ROWS < job->m ? (tile + 1) * TILE_ROWS : job->m;
+    float *sum = job->partial + tile * job->n;
+
+    (void)lane;
+    memset(sum, 0, (size_t)job->n * sizeof *sum);
+    for (int64_t i = tile * TILE_ROWS; i < end; i++)
+        for (int64_t j = 0; j < job->n; j++)
+            sum[j] += job->x[i * job->stride + j];
+}
+
+samc_status samc_column_sums(const samc_train_call *t, int64_t m, int64_t n, const float *x,
+                             int64_t stride, float *sums)
+{
+    const int64_t tiles = (m + TILE_ROWS - 1) / TILE_ROWS;
+    const samc_arena_mark mark = samc_arena_here(t->call->arena);
+    sums_job job = {m, n, x, stride, NULL};
+
+    SAMC_TRY(samc_arena_take(t->call->arena, (size_t)(tiles * n), sizeof(float), &job.partial,
+                             t->error));
+    samc_threads_run(t->call->threads, tiles, sums_tile, &job);
+    for (int64_t i = 0; i < tiles; i++)
+        for (int64_t j = 0; j < n; j++)
+            sums[j] += job.partial[i * n + j];
+    samc_arena_give_back(t->call->arena, mark);
+    return SAMC_OK;
+}
+
+/* ---------------------------------------------------------------------------------- LayerNorm */
+
+samc_status samc_row_norm_find(const samc_params *params, const char *prefix, float eps,
+                               samc_row_norm *norm, samc_error *error)
+{
+    const samc_param *w = find(params, prefix, "weight", error);
+    const samc_param *b = w ? find(params, prefix, "bias", error) : NULL;
+
+    if (!b)
+        return SAMC_ERROR_MODEL;
+    *norm = (samc_row_norm){w->count, w->offset, b->offset, eps};
+    return SAMC_OK;
+}
+
+void samc_row_norm_forward(const samc_train_call *t, const samc_row_norm *norm, int64_t m,
+                           const float *x, float *y)
+{
+    const float *values = t->params->values;
+
+    samc_layer_norm_run(t->call, m, norm->n, x, values + norm->weight, values + norm->bias,
+                        norm->eps, y);
+}
+
+typedef struct norm_job {
+    int64_t m, n;
+    const float *x, *dy, *gamma;
+    float eps;
+    float *dx;
+    int accumulate;
+    float *partial; /* [tiles][2][n]: of gamma, of beta */
+} norm_job;
+
+/* One row; with xhat = (x - mean) * rstd and g = dy * gamma:
+ * dx = rstd * (g - mean(g) - xhat * mean(g * xhat)). */
+static void norm_row(const norm_job *job, int64_t row, float *dgamma, float *dbeta)
+{
+    const int64_t n = job->n;
+    const float *x = job->x + row * n, *dy = job->dy + row * n, *gamma = job->gamma;
+    float *dx = job->dx + row * n;
+    float mean = 0.0f, variance = 0.0f, mean_g = 0.0f, mean_gx = 0.0f, rstd;
+
+    for (int64_t i = 0; i < n; i++)
+        mean += x[i];
+    mean /= (float)n;
+    for (int64_t i = 0; i < n; i++)
+        variance += (x[i] - mean) * (x[i] - mean);
+    rstd = 1.0f / sqrtf(variance / (float)n + job->eps);
+    for (int64_t i = 0; i < n; i++) {
+        const float xhat = (x[i] - mean) * rstd;
+
+        mean_g += dy[i] * gamma[i];
+        mean_gx += dy[i] * gamma[i] * xhat;
+        dgamma[i] += dy[i] * xhat;
+        dbeta[i] += dy[i];
+    }
+    mean_g /= (float)n;
+    mean_gx /= (float)n;
+    for (int64_t i = 0; i < n; i++) {
+        const float xhat = (x[i] - mean) * rstd;
+        const float d = rstd * (dy[i] * gamma[i] - mean_g - xhat * mean_gx);
+
+        dx[i] = job->accumulate ? dx[i] + d : d;
+    }
+}
+
+static void norm_tile(void *arg, int64_t tile, int32_t lane)
+{
+    const norm_job *job = arg;
+    const int64_t end = (tile + 1) * TILE_ROWS < job->m ? (tile + 1) * TILE_ROWS : job->m;
+    float *dgamma = job->partial + tile * 2 * job->n, *dbeta = dgamma + job->n;
+
+    (void)lane;
+    memset(dgamma, 0, (size_t)(2 * job->n) * sizeof *dgamma);
+    for (int64_t i = tile * TILE_ROWS; i < end; i++)
+        norm_row(job, i, dgamma, dbeta);
+}
+
+samc_status samc_row_norm_backward(const samc_train_call *t, const samc_row_norm *norm, int64_t m,
+                                   const float *x, const float *dy, float *dx, int accumulate)
+{
+    const int64_t tiles = (m + TILE_ROWS - 1) / TILE_ROWS, n = norm->n;
+    const samc_arena_mark mark = samc_arena_here(t->call->arena);
+    norm_job job = {m, n, x, dy, t->params->values + norm->weight, norm->eps, dx, accumulate, NULL};
+    float *dgamma = t->params->gradients + norm->weight;
+    float *dbeta = t->params->gradients + norm->bias;
+
+    SAMC_TRY(samc_arena_take(t->call->arena, (size_t)(tiles * n), 2 * sizeof(float), &job.partial,
+                             t->error));
+    samc_threads_run(t->call->threads, tiles, norm_tile, &job);
+    for (int64_t i = 0; i < tiles; i++)
+        for (int64_t j = 0; j < n; j++) {
+            dgamma[j] += job.partial[2 * i * n + j];
+            dbeta[j] += job.partial[(2 * i + 1) * n + j];
+        }
+    samc_arena_give_back(t->call->arena, mark);
+    return SAMC_OK;
+}
+
+/* ---------------------------------------------------------------------------------- activations */
+
+typedef struct number_job {
+    const samc_kernels *kernels;
+    samc_activation act;
+    int64_t n;
+    const float *x, *dy;
+    float *out;
+} number_job;
+
+static void activate_tile(void *arg, int64_t tile, int32_t lane)
+{
+    const number_job *job = arg;
+    const int64_t first = tile * TILE_NUMBERS;
+    const int64_t n = job->n - first < TILE_NUMBERS ? job->n - first : TILE_NUMBERS;
+
+    (void)lane;
+    if (job->out != job->x)
+        memcpy(job->out + first, job->x + first, (size_t)n * sizeof *job->out);
+    job->kernels->epilogue(job->out + first, n, NULL, job->act, NULL);
+}
+
+void samc_activation_forward(const samc_train_call *t, samc_activation act, int64_t n,
+                             const float *x, float *y)
+{
+    number_job job = {t->call->kernels, act, n, x, NULL, y};
+
+    samc_threads_run(t->call->threads, (n + TILE_NUMBERS - 1) / TILE_NUMBERS, activate_tile, &job);
+}
+
+/* d/dx of x Phi(x) = Phi(x) + x phi(x). */
+static float gelu_slope(float x)
+{
+    return 0.5f * (1.0f + erff(x * 0.70710678f)) + x * 0.39894228f * expf(-0.5f * x * x);
+}
+
+static void slope_tile(void *arg, int64_t tile, int32_t lane)
+{
+    const number_job *job = arg;
+    const int64_t first = tile * TILE_NUMBERS;
+    const int64_t end = first + TILE_NUMBERS < job->n ? first + TILE_NUMBERS : job->n;
+
+    (void)lane;
+    if (job->act == SAMC_ACT_GELU)
+        for (int64_t i = first; i < end; i++)
+            job->out[i] = job->dy[i] * gelu_slope(job->x[i]);
+    else
+        for (int64_t i = first; i < end; i++)
+            job->out[i] = job->x[i] > 0.0f ? job->dy[i] : 0.0f;
+}
+
+void samc_activation_backward(const samc_train_call *t, samc_activation act, int64_t n,
+                              const float *x, const float *dy, float *dx)
+{
+    number_job job = {t->call->kernels, act, n, x, dy, dx};
+
+    samc_threads_run(t->call->threads, (n + TILE_NUMBERS - 1) / TILE_NUMBERS, slope_tile, &job);
+}
+
+static void add_tile(void *arg, int64_t tile, int32_t lane)
+{
+    const number_job *job = arg;
+    const int64_t first = tile * TILE_NUMBERS;
+    const int64_t n = job->n - first < TILE_NUMBERS ? job->n - first : TILE_NUMBERS;
+
+    (void)lane;
+    job->kernels->epilogue(job->out + first, n, NULL, SAMC_ACT_NONE, job->x + first);
+}
+
+void samc_rows_add(const samc_train_call *t, int64_t n, const float *x, float *y)
+{
+    number_job job = {t->call->kernels, SAMC_ACT_NONE, n, x, NULL, y};
+
+    samc_threads_run(t->call->threads, (n + TILE_NUMBERS - 1) / TILE_NUMBERS, add_tile, &job);
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/samples.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "train/composite.h"
+#include "train/labelled.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RECIPE_MAX_BYTES ((size_t)1 << 20)
+/* A composite whose objects all hide or leave the picture is drawn again, so often. */
+#define COMPOSITE_TRIES 32
+
+struct samc_samples {
+    samc_recipe recipe;
+    samc_supply supply;
+};
+
+samc_status samc_samples_open_text(const char *text, const char *name, const char *folder,
+                                   samc_samples_note_fn note, void *user, samc_samples **samples,
+                                   samc_error *error)
+{
+    samc_samples *made = NULL;
+    samc_status status = SAMC_OK;
+
+    *samples = NULL;
+    SAMC_TRY(samc_alloc_zero(1, sizeof *made, &made, error));
+    SAMC_CHECK(samc_recipe_read(text, name, folder, note, user, &made->recipe, error));
+    SAMC_CHECK(samc_supply_begin(&made->supply, made->recipe.cache_bytes, made->recipe.min_area,
+                                 note, user, error));
+    *samples = made;
+    made = NULL;
+
+cleanup:
+    samc_samples_free(made);
+    return status;
+}
+
+samc_status samc_samples_open(const char *recipe, samc_samples_note_fn note, void *user,
+                              samc_samples **samples, samc_error *error)
+{
+    samc_mapping file = {NULL, 0};
+    char *text = NULL, *folder = NULL;
+    const char *name = samc_path_name(recipe);
+    samc_status status = SAMC_OK;
+
+    *samples = NULL;
+    SAMC_TRY(samc_file_map(recipe, &file, error));
+    if (file.size > RECIPE_MAX_BYTES) {
+        status = SAMC_FAIL(error, LIMIT, "%s has more than %zu bytes: it is no recipe", recipe,
+                           RECIPE_MAX_BYTES);
+        goto cleanup;
+    }
+    SAMC_CHECK(samc_alloc_zero(file.size + 1, 1, &text, error));
+    if (file.size)
+        memcpy(text, file.data, file.size);
+    if (name == recipe)
+        SAMC_CHECK(samc_alloc_string(".", &folder, error));
+    else
+        SAMC_CHECK(samc_path_replace(recipe, strlen(name), "", &folder, error));
+    status = samc_samples_open_text(text, recipe, folder, note, user, samples, error);
+
+cleanup:
+    samc_file_unmap(&file);
+    free(text);
+    free(folder);
+    return status;
+}
+
+void samc_samples_free(samc_samples *samples)
+{
+    if (!samples)
+        return;
+    samc_supply_end(&samples->supply);
+    samc_recipe_free(&samples->recipe);
+    free(samples);
+}
+
+static samc_status draw_composite(samc_samples *samples, samc_source *source, samc_random *random,
+                                  int32_t size, int32_t max_masks, samc_sample *sample,
+                                  samc_error *error)
+{
+    for (int i = 0; i < COMPOSITE_TRIES; i++) {
+        SAMC_TRY(samc_composite_sample(&samples->supply, source, random, size, max_masks, sample,
+                                       error));
+        if (sample->n_masks > 0)
+            return SAMC_OK;
+        samc_sample_free(sample);
+    }
+    return SAMC_FAIL(error, FORMAT,
+                     "%d composites of %s had no object of a fit size; lower min_area",
+                     COMPOSITE_TRIES, source->name);
+}
+
+samc_status samc_samples_get(samc_samples *samples, uint64_t seed, uint64_t index, int32_t size,
+                             int32_t max_masks, samc_sample *sample, samc_error *error)
+{
+    samc_random random = samc_random_keyed(seed, index, 0);
+    samc_sample made = {0};
+    samc_source *source;
+    samc_status status = SAMC_OK;
+
+    if (size < SAMC_SAMPLE_MIN_SIZE || size > SAMC_SAMPLE_MAX_SIZE)
+        return SAMC_FAIL(error, ARGUMENT, "samples of %ld pixels; %d to %d can be made", (long)size,
+                         SAMC_SAMPLE_MIN_SIZE, SAMC_SAMPLE_MAX_SIZE);
+    if (max_masks < 1 || max_masks > SAMC_SAMPLE_MAX_MASKS)
+        return SAMC_FAIL(error, ARGUMENT, "%ld masks a sample; it must be 1 to %d", (long)max_masks,
+                         SAMC_SAMPLE_MAX_MASKS);
+    source = samc_source_draw(samples->recipe.sources, samples->recipe.n_sources, &random);
+    switch (source->type) {
+    case SAMC_SOURCE_LABELMAP:
+        status = samc_labelmap_sample(&samples->supply, source, &random, size, max_masks, &made,
+                                      error);
+        break;
+    case SAMC_SOURCE_SA1B:
+    case SAMC_SOURCE_COCO:
+        status = samc_annotated_sample(&samples->supply, source, &random, size, max_masks, &made,
+                                       error);
+        break;
+    case SAMC_SOURCE_COMPOSITE:
+    case SAMC_SOURCE_PHOTOS: /* recipe.c has these three only inside a composite */
+    case SAMC_SOURCE_CUTOUTS:
+    case SAMC_SOURCE_SHAPES:
+        status = draw_composite(samples, source, &random, size, max_masks, &made, error);
+        break;
+    }
+    if (status != SAMC_OK) {
+        samc_sample_free(&made);
+        return status;
+    }
+    *sample = made;
+    return SAMC_OK;
+}

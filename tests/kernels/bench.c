@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Times of the entries at the shapes that the model gives them, on one thread.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "check.h"
+
+#include "kernels/attention.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { TIMES = 15 };
+
+/* What is timed works on these, all filled with numbers between -1 and 1. */
+typedef struct desk {
+    samc_call call;
+    samc_linear linear, rel_h, rel_w;
+    float *a, *b, *c, *d; /* each of DESK floats */
+} desk;
+#define DESK ((int64_t)1 << 21)
+
+typedef struct bench_item {
+    const char *entry, *shape;
+    void (*run)(desk *d);
+    int repeat;    /* runs a time, so that the clock is fine enough */
+    double amount; /* of one run, in `unit` */
+    const char *unit;
+} bench_item;
+
+static samc_panels panels_of(const desk *d, int64_t k)
+{
+    const int64_t nr = d->call.kernels->gemm_nr;
+
+    return (samc_panels){d->b, nr, k * nr};
+}
+
+static void bench_pack_a(desk *d)
+{
+    d->call.kernels->pack_a(d->a, 768, 84, 256, d->c);
+}
+
+static void bench_gemm(desk *d)
+{
+    const samc_panels b = panels_of(d, 256);
+
+    d->call.kernels->gemm(84, 512, 256, d->a, &b, d->c, 512, 1);
+}
+
+static void bench_gemm_rows(desk *d)
+{
+    const samc_panels b = panels_of(d, 256);
+
+    d->call.kernels->gemm_rows(48, 64, 256, d->a, 256, &b, d->c, 64, 1);
+}
+
+static void bench_epilogue(desk *d)
+{
+    d->call.kernels->epilogue(d->c, 512, d->a, SAMC_ACT_GELU, NULL);
+}
+
+static void bench_layer_norm(desk *d)
+{
+    d->call.kernels->layer_norm(d->a, 768, d->b, d->d, 1e-6f, d->c);
+}
+
+static void bench_softmax_step(desk *d)
+{
+    float max = -INFINITY, sum = 0.0f;
+
+    (void)d->call.kernels->softmax_step(d->c, 256, 0.125f, d->a, &max, &sum);
+}
+
+static void bench_outer_sum(desk *d)
+{
+    d->call.kernels->outer_sum(d->a, 14, d->b, 14, d->c);
+}
+
+static void bench_scale(desk *d)
+{
+    d->call.kernels->scale(d->c, 64, 1.0f);
+}
+
+static void bench_linear(desk *d)
+{
+    samc_error error;
+
+    samc_check_need(samc_linear_run(&d->call, &d->linear, 512, d->a, 768, SAMC_ACT_NONE, NULL, 0,
+                                    d->c, 768, &error),
+                    &error);
+}
+
+static void bench_layer_norm_run(desk *d)
+{
+    samc_layer_norm_run(&d->call, 512, 768, d->a, d->b, d->d, 1e-6f, d->c);
+}
+
+static void bench_attention(desk *d)
+{
+    const samc_attention a = {2, 16, 64, 4096, d->a, d->b, d->d, 32, 32, 32, d->c, 32};
+    samc_error error;
+
+    samc_check_need(samc_attention_run(&d->call, &a, &error), &error);
+}
+
+static void bench_windows(desk *d)
+{
+    const samc_window_attention w = {4, 64, 28, 14, d->a, d->b, &d->rel_h, &d->rel_w, d->c};
+    samc_error error;
+
+    samc_check_need(samc_window_attention_run(&d->call, &w, &error), &error);
+}
+
+/* Operations as written: two a product, keys of a window times tokens times 2 x 2 x size. */
+static const bench_item items[] = {
+    {"pack_a", "84 x 256", bench_pack_a, 100, 2.0 * 4 * 84 * 256, "GB/s"},
+    {"gemm", "84 x 512 x 256", bench_gemm, 4, 2.0 * 84 * 512 * 256, "GFLOP/s"},
+    {"gemm_rows", "48 x 64 x 256", bench_gemm_rows, 40, 2.0 * 48 * 64 * 256, "GFLOP/s"},
+    {"epilogue", "512, bias and GELU", bench_epilogue, 200, 512, "G values/s"},
+    {"layer_norm", "768", bench_layer_norm, 400, 768, "G values/s"},
+    {"softmax_step", "256 with bias", bench_softmax_step, 400, 256, "G values/s"},
+    {"outer_sum", "14 x 14", bench_outer_sum, 1000, 14 * 14, "G values/s"},
+    {"scale", "64", bench_scale, 4000, 64, "G values/s"},
+    {"linear_run", "512 x 768 x 768", bench_linear, 1, 2.0 * 512 * 768 * 768, "GFLOP/s"},
+    {"layer_norm_run", "512 x 768", bench_layer_norm_run, 2, 2.0 * 4 * 512 * 768, "GB/s"},
+    {"attention_run", "64 x 4096, 2 heads of 16", bench_attention, 1, 4.0 * 64 * 4096 * 32,
+     "GFLOP/s"},
+    {"window_attention_run", "28 x 28 in 14s, 4 heads of 64", bench_windows, 1,
+     4.0 * 28 * 28 * 196 * 256, "GFLOP/s"},
+};
+
+static double seconds(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void fill(samc_check *check, float *data)
+{
+    for (int64_t i = 0; i < DESK; i++)
+        data[i] = samc_check_real(check, -1.0, 1.0);
+}
+
+static void time_item(desk *d, const bench_item *item, const char *path)
+{
+    double best = INFINITY;
+
+    for (int i = 0; i < TIMES; i++) {
+        const double begin = seconds();
+
+        for (int j = 0; j < item->repeat; j++)
+            item->run(d);
+        best = fmin(best, (seconds() - begin) / item->repeat);
+    }
+    (void)printf("%-16s %-21s %-30s %9.2f us %8.2f %s\n", path, item->entry, item->shape,
+                 1e6 * best, 1e-9 * item->amount / best, item->unit);
+    (void)fflush(stdout);
+}
+
+void samc_check_bench(const char *entry, const char *path, const samc_kernels *kernels)
+{
+    samc_check numbers = {.state = 1};
+    samc_arena arena = {NULL, NULL};
+    desk d = {.call = {kernels, NULL, &arena}};
+    samc_error error;
+
+    d.a = samc_check_scratch(DESK, sizeof(float));
+    d.b = samc_check_scratch(DESK, sizeof(float));
+    d.c = samc_check_scratch(DESK, sizeof(float));
+    d.d = samc_check_scratch(DESK, sizeof(float));
+    samc_check_need(samc_threads_create(1, &d.call.threads, &error), &error);
+    fill(&numbers, d.a);
+    fill(&numbers, d.b);
+    fill(&numbers, d.d);
+    samc_check_need(samc_linear_pack(kernels, d.b, 768, 768, 768, 1, d.a, &d.linear, &error),
+                    &error);
+    samc_check_need(samc_linear_pack(kernels, d.a, 27, 64, 64, 1, NULL, &d.rel_h, &error), &error);
+    samc_check_need(samc_linear_pack(kernels, d.b, 27, 64, 64, 1, NULL, &d.rel_w, &error), &error);
+    for (size_t i = 0; i < sizeof items / sizeof items[0]; i++)
+        if (!entry || strcmp(entry, items[i].entry) == 0) {
+            memcpy(d.c, d.a, (size_t)DESK * sizeof(float));
+            time_item(&d, &items[i], path);
+        }
+    samc_linear_free(&d.linear);
+    samc_linear_free(&d.rel_h);
+    samc_linear_free(&d.rel_w);
+    samc_threads_free(d.call.threads);
+    samc_arena_free(&arena);
+    free(d.a);
+    free(d.b);
+    free(d.c);
+    free(d.d);
+}

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Derives the polynomial coefficients that src/kernels uses for exp and GELU.
+
+usage: fit.py        (needs numpy and mpmath; prints C constants and the error of each in f32 arithmetic)
+
+exp(r), |r| <= ln(2)/2:             1 + r + r^2 * E(r), E of degree 4
+log2(2 * Phi(-a)), 0 <= a <= 6:     G(a) of degree 10, so that Phi(-a) = 0.5 * 2^G(a)
+Both are Chebyshev interpolations in 60 digits, rounded to f32 at the end.
+"""
+import mpmath as mp
+import numpy as np
+
+mp.mp.dps = 60
+
+
+def chebyshev(function, low, high, degree):
+    """Coefficients, lowest power first, of the interpolation of `function` at Chebyshev points."""
+    n = degree + 1
+    points = [(low + high) / 2 + (high - low) / 2 * mp.cos(mp.pi * (2 * i + 1) / (2 * n)) for i in range(n)]
+    matrix = mp.matrix(n, n)
+    for i, x in enumerate(points):
+        for j in range(n):
+            matrix[i, j] = x ** j
+    return list(mp.lu_solve(matrix, mp.matrix([function(x) for x in points])))
+
+
+def print_constants(name, coefficients):
+    print(f"{name}: " + ", ".join(f"{float(np.float32(float(c))):.9g}f" for c in coefficients))
+
+
+def horner(coefficients, x):
+    result = np.full_like(x, np.float32(float(coefficients[-1])))
+    for c in reversed(coefficients[:-1]):
+        result = (result.astype(np.float64) * x + np.float32(float(c))).astype(np.float32)  # one rounding: fma
+    return result
+
+
+def main():
+    half = mp.log(2) / 2 * mp.mpf("1.001")
+    e = chebyshev(lambda r: (mp.exp(r) - 1 - r) / r ** 2 if abs(r) > mp.mpf(10) ** -20 else mp.mpf("0.5"), -half, half, 4)
+    print_constants("exp E", e)
+    r = np.linspace(-float(half), float(half), 200001).astype(np.float32)
+    value = (r.astype(np.float64) * (r * horner(e, r)).astype(np.float32) + r).astype(np.float32) + np.float32(1)
+    print(f"  largest relative error of exp on the reduced range: {np.max(np.abs(value / np.exp(r.astype(np.float64)) - 1)):.3g}")
+
+    for degree in (9, 10, 11):
+        g = chebyshev(lambda a: mp.log(mp.erfc(a / mp.sqrt(2)), 2), mp.mpf(0), mp.mpf(6), degree)
+        print_constants(f"gelu G degree {degree}", g)
+        a = np.linspace(0, 6, 200001).astype(np.float32)
+        tail = 0.5 * np.exp2(horner(g, a).astype(np.float64))
+        exact = np.array([float(mp.ncdf(-mp.mpf(float(v)))) for v in a[::40]])
+        error = np.abs(tail[::40] - exact)
+        print(f"  largest error of gelu(x), |x| <= 6: {np.max(error * a[::40]):.3g} absolute; Phi(-a): {np.max(error / exact):.3g} relative")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# setup.sh [build|all|fuzz] - what this machine lacks to work on samc, and its installation.
+#
+#   build   what building and testing need
+#   all     the same, and what `make lint`, the man pages and the test of AVX-512 kernels on a CPU
+#           without it need (the default)
+#   fuzz    the same as build, and clang
+#
+# Where nothing is missing it prints nothing, changes nothing and needs no rights. Otherwise it names
+# what is missing and, where there is apt, says that it installs it and does. Written for a plain
+# POSIX shell: on a fresh machine there is nothing else.
+set -eu
+
+group=${1:-all}
+
+# One row a need: how to find it (a command, a module of pkg-config, a header) and its Debian package.
+build_needs='
+command cc           build-essential
+command c++          build-essential
+command cmake        cmake
+command ninja        ninja-build
+command pkg-config   pkg-config
+command python3      python3
+command curl         curl
+module  zlib         zlib1g-dev
+module  libjpeg      libjpeg-dev
+module  libpng       libpng-dev
+module  libwebp      libwebp-dev
+module  libtiff-4    libtiff-dev
+module  libexif      libexif-dev
+module  jansson      libjansson-dev
+module  cmocka       libcmocka-dev
+'
+more_needs='
+command clang-format clang-format
+command help2man     help2man
+header  simde/x86/avx512.h libsimde-dev
+'
+fuzz_needs='
+command clang        clang
+'
+case $group in
+build) needs=$build_needs ;;
+all) needs=$build_needs$more_needs ;;
+fuzz) needs=$build_needs$fuzz_needs ;;
+*)
+    echo "setup.sh: '$group' is not one of build, all, fuzz" >&2
+    exit 2
+    ;;
+esac
+
+has_header() {
+    echo "#include <$1>" | cc -M -x c - >/dev/null 2>&1
+}
+
+# Prints "NAME PACKAGE" for every need that is not met. Without pkg-config no module counts as there.
+missing_needs() {
+    echo "$needs" | while read -r kind name package; do
+        case $kind in
+        command) command -v "$name" >/dev/null 2>&1 || echo "$name $package" ;;
+        module) pkg-config --exists "$name" 2>/dev/null || echo "$name $package" ;;
+        header) has_header "$name" || echo "$name $package" ;;
+        esac
+    done
+}
+
+missing=$(missing_needs)
+[ -n "$missing" ] || exit 0
+
+packages=$(echo "$missing" | while read -r name package; do echo "$package"; done |
+    sort -u | tr '\n' ' ')
+packages=${packages% }
+
+if ! command -v apt-get >/dev/null 2>&1; then
+    {
+        echo "samc needs these, which are missing here (name, and the package that Debian has it in):"
+        echo "$missing" | while read -r name package; do printf '  %-14s %s\n' "$name" "$package"; done
+        echo "Install them with your system's package manager, then run the same command again."
+    } >&2
+    exit 1
+fi
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null 2>&1; then
+        {
+            echo "samc needs packages that are missing here, and only root may install them. As root, run:"
+            echo "  apt-get install $packages"
+        } >&2
+        exit 1
+    fi
+    as_root='sudo env'
+fi
+
+echo "samc needs packages that are missing here; installing with apt: $packages"
+# shellcheck disable=SC2086 # the lists are meant to split
+{
+    # A machine that never fetched the lists of packages does not know the names.
+    if ! apt-cache show $packages >/dev/null 2>&1; then
+        $as_root apt-get update
+    fi
+    DEBIAN_FRONTEND=noninteractive
+    export DEBIAN_FRONTEND
+    install="apt-get install -y --no-install-recommends $packages"
+    # Lists that are too old name versions which the archive no longer holds: fetch them and try again.
+    $as_root $install || { $as_root apt-get update && $as_root $install; }
+} || {
+    echo "apt could not install them; run 'apt-get update' and see what it says." >&2
+    exit 1
+}
+
+missing=$(missing_needs)
+if [ -n "$missing" ]; then
+    echo "still missing after the installation: $missing" >&2
+    exit 1
+fi
