@@ -35,7 +35,9 @@ const cli_command cli_convert = {
     run,
 };
 
-static samc_status convert(const char *in, const char *out, samc_dtype dtype, samc_error *error)
+/* `writing` is set once what fails is the output's fault. */
+static samc_status convert(const char *in, const char *out, samc_dtype dtype, bool *writing,
+                           samc_error *error)
 {
     samc_status status = SAMC_OK;
     samc_context *context = NULL;
@@ -68,6 +70,7 @@ static samc_status convert(const char *in, const char *out, samc_dtype dtype, sa
     metadata[2].value = samc_config_name(&model->config);
     (void)snprintf(size, sizeof size, "%d", (int)model->config.image_size);
     (void)snprintf(heads, sizeof heads, "%d", (int)model->config.decoder_heads);
+    *writing = true;
     status = samc_safetensors_write(out, list, count, dtype, metadata,
                                     sizeof metadata / sizeof metadata[0], error);
 
@@ -85,6 +88,7 @@ static int run(const cli_command *command, int argc, char **argv)
     samc_error error;
     cli_parser parser;
     samc_status status;
+    bool writing = false;
 
     cli_parser_begin(&parser, command, argc, argv);
     while (cli_parser_next(&parser)) {
@@ -101,9 +105,11 @@ static int run(const cli_command *command, int argc, char **argv)
         return parser.exit_code;
     if (parser.n_operands != 2)
         return cli_refuse(command, "give the checkpoint to read and the file to write");
-    status = convert(parser.operands[0], parser.operands[1], dtype, &error);
+    status = convert(parser.operands[0], parser.operands[1], dtype, &writing, &error);
     if (status == SAMC_OK)
         return CLI_OK;
     cli_error("%s", error.message);
+    if (writing && status == SAMC_ERROR_IO)
+        return CLI_OUTPUT;
     return status == SAMC_ERROR_MEMORY ? CLI_FAILED : CLI_MODEL;
 }

@@ -113,8 +113,8 @@ static int run(const cli_command *command, int argc, char **argv)
     if (parser.finished)
         return parser.exit_code;
     if (parser.n_operands == 0)
-        return cli_refuse(command, "which photo?");
-    if (!folder || strcmp(folder, "-") == 0)
+        return cli_refuse(command, "say which photo: a file, a folder, or - for standard input");
+    if (!folder || !folder[0] || strcmp(folder, "-") == 0)
         return cli_refuse(command, "say with -o into which folder the embeddings go");
     if (cli_photos_find(parser.operands, parser.n_operands, &photos, &error) != SAMC_OK) {
         code = cli_report(&error);

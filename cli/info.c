@@ -188,7 +188,8 @@ static int print_json(const char *path, const samc_tensors *tensors)
     failed = !root || json_dumpf(root, stdout, JSON_COMPACT) != 0;
     json_decref(root);
     if (failed) {
-        cli_error("out of memory, or the output could not be written");
+        cli_error("cannot print the JSON: standard output takes nothing, memory ran out, or the "
+                  "file's name is no UTF-8");
         return CLI_OUTPUT;
     }
     (void)putchar('\n');
@@ -217,7 +218,7 @@ static int run(const cli_command *command, int argc, char **argv)
         return parser.n_operands || json ? cli_refuse(command, "--cpu stands alone")
                                          : cli_cpu_print(session.kernels);
     if (parser.n_operands != 1)
-        return cli_refuse(command, "which file?");
+        return cli_refuse(command, "say which file: one .pth or .safetensors");
     if (samc_tensors_open(parser.operands[0], &tensors, &error) != SAMC_OK) {
         cli_error("%s", error.message);
         return CLI_MODEL;

@@ -123,6 +123,16 @@ int cli_refuse(const cli_command *command, const char *format, ...)
     return CLI_USAGE;
 }
 
+/* The long name of the option just read. */
+static const char *option_name(const cli_parser *parser)
+{
+    const cli_option *o = parser->command->options;
+
+    while (o->key != parser->key)
+        o++;
+    return o->name;
+}
+
 bool cli_parser_integer(cli_parser *parser, long least, long most, long *number)
 {
     char *end;
@@ -131,8 +141,8 @@ bool cli_parser_integer(cli_parser *parser, long least, long most, long *number)
     errno = 0;
     n = strtol(parser->value, &end, 10);
     if (end == parser->value || *end || errno || n < least || n > most) {
-        cli_parser_refuse(parser, "\"%s\" is not a whole number from %ld to %ld", parser->value,
-                          least, most);
+        cli_parser_refuse(parser, "--%s %s: it must be a whole number from %ld to %ld",
+                          option_name(parser), parser->value, least, most);
         return false;
     }
     *number = n;

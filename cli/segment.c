@@ -142,10 +142,12 @@ static int check_wishes(const cli_command *command, wishes *w, int n_operands)
     bool piped = w->output && strcmp(w->output, "-") == 0;
 
     if (n_operands == 0)
-        return cli_refuse(command, "which photo?");
+        return cli_refuse(command, "say which photo: a file, a folder, or - for standard input");
     if (w->prompts_path && w->prompts.n_photos)
         return cli_refuse(command, "prompts come from --prompts or from --point, --box and --mask, "
                                    "not from both");
+    if (w->output && !w->output[0])
+        return cli_refuse(command, "-o needs the name of a folder");
     if (!w->output && !w->json)
         return cli_refuse(command, "say where the masks go: -o DIR, -o - or --json");
     if (w->save && (!w->output || piped))

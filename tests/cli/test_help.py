@@ -83,7 +83,8 @@ class Mistakes(Case):
     def test_numbers(self):
         for number in ("0", "-1", "two", "1025", "1.5", ""):
             with self.subTest(number):
-                self.refused("segment", "--threads", number, says="whole number")
+                self.refused("segment", "--threads", number,
+                             says=f"--threads {number}: it must be a whole number from 1 to 1024")
 
 
 if __name__ == "__main__":

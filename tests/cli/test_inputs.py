@@ -107,7 +107,7 @@ class Inputs(Case):
         self.assertEqual(self.files("out"), ["a.safetensors"])
 
     def test_embed_refuses(self):
-        for words, says in (((), "which photo"), (("a.png",), "-o"),
+        for words, says in (((), "say which photo"), (("a.png",), "-o"), (("a.png", "-o", ""), "-o"),
                             (("a.png", "-o", "x", "--dtype", "f8"), "f8")):
             with self.subTest(words):
                 self.assertIn(says, self.samc("embed", "-m", MODEL, *words, code=2).err)

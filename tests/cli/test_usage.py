@@ -23,10 +23,11 @@ class Usage(Case):
         self.refused(says="no prompt")
 
     def test_no_photo(self):
-        self.assertIn("which photo", self.segment("-p", "1,1", "--json", code=2).err)
+        self.assertIn("say which photo", self.segment("-p", "1,1", "--json", code=2).err)
 
     def test_nowhere_to_go(self):
         self.refused("-p", "1,1", output=(), says="-o DIR")
+        self.refused("-p", "1,1", output=("-o", ""), says="-o needs the name of a folder")
 
     def test_points_that_are_none(self):
         for text in ("", "5", "5,", ",5", "5;6", "5, 6", "a,b", "1,2,3,4", "1,2,", "nan,5", "5,inf",
