@@ -9,6 +9,8 @@
  *     samc_embedding   immutable, one photo       one a photo          samc_encode
  *     samc_masks       the answer to prompts      one a call           samc_predict
  *
+ * samc_segment does the last two steps for several photos at once.
+ *
  * Conventions, true of every function unless it says otherwise:
  *
  *   status     Functions that can fail return samc_status; SAMC_OK is 0. The last parameter may be
@@ -314,6 +316,31 @@ SAMC_API samc_status samc_predict(samc_context *context, const samc_model *model
                                   samc_masks *masks, samc_error *error);
 /* Frees what the library allocated in `masks` and sets those pointers to NULL. */
 SAMC_API void samc_masks_free(samc_masks *masks);
+
+/* One photo of a samc_segment call, and what to find in it. */
+typedef struct samc_request {
+    size_t struct_size;
+    const samc_image *image;    /* the photo */
+    const samc_prompt *prompts; /* [n_prompts]: as samc_predict takes them */
+    size_t n_prompts;
+} samc_request;
+#define SAMC_REQUEST_INIT                                                                          \
+    {                                                                                              \
+        sizeof(samc_request), NULL, NULL, 0                                                        \
+    }
+
+/* Several photos in one call, each with prompts of its own: for requests[i] fills masks[i], which
+ * begins with SAMC_MASKS_INIT like that of samc_predict, and is freed the same way. `options` hold
+ * for every photo; their progress runs from 0 to 1 over all of them. Photos are worked on one after
+ * the other, all threads at each, so that one embedding is held at a time; the answers are those of
+ * samc_encode and samc_predict, bit by bit. Whoever wants a second round on a photo keeps its
+ * embedding and calls these two. All requests are looked at before the first photo is encoded; on
+ * failure no masks[i] was changed. Source: Sam.forward. Errors: those of samc_encode and
+ * samc_predict; the message says which photo. */
+SAMC_API samc_status samc_segment(samc_context *context, const samc_model *model,
+                                  const samc_request *requests, size_t n_requests,
+                                  const samc_predict_options *options, samc_masks *masks,
+                                  samc_error *error);
 
 /* Turns a drawn mask (pixels > 127 are inside) of the photo's size into logits that can stand as
  * samc_prompt.mask_input: f32 [low_res_size][low_res_size] into `logits`.

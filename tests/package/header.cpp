@@ -18,9 +18,11 @@ int main()
     samc_prompt prompt = SAMC_PROMPT_INIT;
     samc_predict_options predict_options = SAMC_PREDICT_OPTIONS_INIT;
     samc_masks masks = SAMC_MASKS_INIT;
+    samc_request request = SAMC_REQUEST_INIT;
     samc_read_options read_options = SAMC_READ_OPTIONS_INIT;
     const size_t sizes[] = {model_options.struct_size, info.struct_size, encode_options.struct_size,
-                            prompt.struct_size, predict_options.struct_size, masks.struct_size};
+                            prompt.struct_size, predict_options.struct_size, masks.struct_size,
+                            request.struct_size};
     for (size_t size : sizes)
         if (size == 0)
             return 1;
