@@ -43,10 +43,12 @@ test-full: test asan tsan parity ## test, and what takes longer: sanitizers, par
 
 parity: build ## compare with PyTorch's segment_anything, stage by stage, all sizes
 	@python=$$(sh tools/setup_reference.sh) && \
+	    "$$python" tools/parity/parity.py --build $(BUILD) --sensitivity && \
 	    "$$python" tools/parity/parity.py --build $(BUILD)
 
 parity-quick: build ## the same with the small models only
 	@python=$$(sh tools/setup_reference.sh) && \
+	    "$$python" tools/parity/parity.py --build $(BUILD) --sensitivity && \
 	    "$$python" tools/parity/parity.py --build $(BUILD) --quick
 
 eval: command ## mean IoU by clicks over DIR of photos ID.jpg with masks ID.png

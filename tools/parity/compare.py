@@ -32,6 +32,9 @@ def wrong_pixels(mask: np.ndarray, logits: np.ndarray) -> int:
     return int(np.count_nonzero(((logits > 0) != (mask != 0)) & clear))
 
 
+SUMMARY_HEAD = f"{'':28s} {'stage':>9s} {'end to end':>12s} {'pixels':>10s} {'comparisons':>12s}"
+
+
 @dataclass
 class Row:
     limit: float
@@ -60,6 +63,18 @@ class Table:
 
     def failures(self) -> int:
         return sum(not row.worst <= row.limit for row in self.rows.values())
+
+    def worst(self, limit: float) -> float:
+        """Of the rows with this limit."""
+        return max((row.worst for row in self.rows.values() if row.limit == limit), default=0.0)
+
+    def summary(self) -> str:
+        """One line: the worst of all stages, from photo to mask, and pixels or bytes that differ."""
+        count = sum(row.count for row in self.rows.values())
+        return (
+            f"{self.title:28s} {self.worst(STAGE_LIMIT):9.2g} {self.worst(END_LIMIT):12.2g} "
+            f"{self.worst(0):10.0f} {count:12d}"
+        )
 
     def show(self) -> None:
         print(f"\n{self.title}")

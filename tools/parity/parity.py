@@ -28,7 +28,7 @@ import make_checkpoints
 import photos
 import sensitivity
 from cache import Cache, default_folder
-from compare import END_LIMIT, STAGE_LIMIT, Table, wrong_pixels
+from compare import END_LIMIT, STAGE_LIMIT, SUMMARY_HEAD, Table, wrong_pixels
 from reference import Prompt
 from stage_program import StageError, StageProgram
 
@@ -245,8 +245,10 @@ def kernels_for(model: str, wanted: str | None, program: Path) -> list[str]:
     return listed.stdout.split()
 
 
-def compare(model: str, program: Path, kernels: list[str]) -> tuple[int, int]:
-    """Failing rows and rows of one model."""
+def compare(
+    model: str, program: Path, kernels: list[str], summaries: list[str]
+) -> tuple[int, int]:
+    """Failing rows and rows of one model; a line a kernel path goes to `summaries`."""
     checkpoint = checkpoint_of(model)
     if checkpoint is None:
         return 0, 0
@@ -258,6 +260,7 @@ def compare(model: str, program: Path, kernels: list[str]) -> tuple[int, int]:
             table = Table(f"{model}, kernels {stages.kernels}")
             Comparison(table, stages, cache).run(found, model in SMALL)
         table.show()
+        summaries.append(table.summary())
         failures, rows = failures + table.failures(), rows + len(table.rows)
         cache.release()
     return failures, rows
@@ -286,17 +289,21 @@ def main() -> int:
         parser.error(f"there is no {program}: build it first (make build)")
 
     failures = rows = 0
+    summaries: list[str] = []
     try:
         for model in chosen:
             if options.sensitivity:
                 checkpoint = checkpoint_of(model)
                 result = sensitivity.run(model, checkpoint, program) if checkpoint else (0, 0)
             else:
-                result = compare(model, program, kernels_for(model, options.kernels, program))
+                kernels = kernels_for(model, options.kernels, program)
+                result = compare(model, program, kernels, summaries)
             failures, rows = failures + result[0], rows + result[1]
     except StageError as error:
         say(f"samc_stage: {error}")
         return 1
+    if summaries:
+        print(f"\nthe worst of each\n{SUMMARY_HEAD}", *summaries, sep="\n")
     print(f"\n{rows - failures} of {rows} rows pass: {'FAIL' if failures or not rows else 'PASS'}")
     return 1 if failures or not rows else 0
 
