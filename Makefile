@@ -10,7 +10,7 @@ PYTHON = python3
 
 .DEFAULT_GOAL = build
 .PHONY: help setup build-needs configure build command demo test test-full parity parity-quick parity-train eval bench bench-peers \
-    asan tsan fuzz lint format install uninstall clean
+    mutation asan tsan fuzz lint format install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | \
@@ -51,6 +51,10 @@ parity-quick: build ## the same with the small models only
 	    "$$python" tools/parity/parity.py --build $(BUILD) --sensitivity && \
 	    "$$python" tools/parity/parity.py --build $(BUILD) --quick
 
+parity-train: build ## gradients against PyTorch's autograd on the reference's modules
+	@python=$$(sh tools/setup_reference.sh) && \
+	    "$$python" tools/parity/parity_train.py --build $(BUILD)
+
 eval: command ## mean IoU by clicks over DIR of photos ID.jpg with masks ID.png
 	@test -n '$(DIR)' || { echo "say which folder: make eval DIR=path"; exit 2; }
 	@$(BUILD)/cli/samc eval '$(DIR)'
@@ -61,6 +65,9 @@ bench: command ## time encode and decode on this machine
 bench-peers: command ## the same beside PyTorch, in turns, on the same model and threads
 	@python=$$(sh tools/setup_reference.sh) && \
 	    "$$python" tools/bench/bench_peers.py --samc $(BUILD)/cli/samc
+
+mutation: build-needs ## take guards against hostile input out one by one: a test must fail
+	@$(PYTHON) tools/mutation.py
 
 asan: build-needs ## the C tests under the address and undefined-behaviour sanitizers
 	@tools/sanitize.sh asan $(JOBS)

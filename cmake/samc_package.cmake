@@ -70,6 +70,9 @@ install(FILES ${samc_models} DESTINATION ${CMAKE_INSTALL_DATADIR}/samc)
 install(FILES README.md LICENSE NOTICE CHANGELOG.md docs/MODEL.md
     DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES docs/images/model.svg DESTINATION ${CMAKE_INSTALL_DOCDIR}/images)
+# README.md shows it at the place where it lies in the repository.
+install(FILES docs/images/astronaut_object0_mask0_overlay.png
+    DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs/images)
 install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 
 # The man pages are what --help prints, so they cannot drift from it.

@@ -99,7 +99,7 @@ samc_status samc_photo_read_memory(const void *data, size_t size, const samc_rea
     *photo = (samc_photo){0};
     if (!options)
         options = &defaults;
-    if (options->struct_size != sizeof *options)
+    if (options->struct_size < sizeof *options)
         return SAMC_FAIL(error, ARGUMENT,
                          "samc_read_options.struct_size is %zu; begin with SAMC_READ_OPTIONS_INIT",
                          options->struct_size);
