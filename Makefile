@@ -59,8 +59,8 @@ eval: command ## mean IoU by clicks over DIR of photos ID.jpg with masks ID.png
 	@test -n '$(DIR)' || { echo "say which folder: make eval DIR=path"; exit 2; }
 	@$(BUILD)/cli/samc eval '$(DIR)'
 
-bench: command ## time encode and decode on this machine
-	@$(BUILD)/cli/samc bench
+bench: command ## time loading, encoding, decoding and their stages; MODEL=FILE for another model
+	@$(BUILD)/cli/samc bench --scaling $(if $(MODEL),-m "$(MODEL)")
 
 bench-peers: command ## the same beside PyTorch, in turns, on the same model and threads
 	@python=$$(sh tools/setup_reference.sh) && \

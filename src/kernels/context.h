@@ -10,6 +10,7 @@
 struct samc_context {
     samc_threads *threads;
     const samc_kernels *kernels;
+    const samc_stopwatch *stopwatch; /* handed to every call; NULL unless a program measures */
 };
 
 #endif

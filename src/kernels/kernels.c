@@ -55,8 +55,9 @@ static const struct entry {
     const char *name;
     size_t offset;
 } entries[] = {
-    {ENTRY(pack_a)},     {ENTRY(gemm)},         {ENTRY(gemm_rows)}, {ENTRY(epilogue)},
-    {ENTRY(layer_norm)}, {ENTRY(softmax_step)}, {ENTRY(outer_sum)}, {ENTRY(scale)},
+    {ENTRY(pack_a)},    {ENTRY(gemm)},       {ENTRY(gemm_rows)},
+    {ENTRY(epilogue)},  {ENTRY(layer_norm)}, {ENTRY(softmax_step)},
+    {ENTRY(outer_sum)}, {ENTRY(scale)},      {ENTRY(fma_loop)},
 };
 #define N_ENTRIES (sizeof entries / sizeof entries[0])
 _Static_assert(sizeof(samc_kernels) ==

@@ -12,6 +12,7 @@
 #define SAMC_KERNELS_KERNELS_H
 
 #include "base/arena.h"
+#include "base/stopwatch.h"
 #include "base/threads.h"
 
 typedef enum samc_activation { SAMC_ACT_NONE, SAMC_ACT_GELU, SAMC_ACT_RELU } samc_activation;
@@ -74,6 +75,11 @@ typedef struct samc_kernels {
 
     /* x[i] *= factor, i < n. */
     void (*scale)(float *x, int64_t n, float factor);
+
+    /* The yardstick of the others: multiplies and adds in registers alone, with the widest
+     * instructions of the path, in as many chains as keep its units busy. Returns how many
+     * floating-point operations it did, about 100 a round on a path with vectors; rounds >= 0. */
+    int64_t (*fma_loop)(int64_t rounds);
 } samc_kernels;
 
 /* The path of that name, or the best of this CPU for NULL. Immutable, lives for ever. Errors:
@@ -90,7 +96,8 @@ const char *samc_kernels_entry(const samc_kernels *kernels, size_t index, const 
 typedef struct samc_call {
     const samc_kernels *kernels;
     samc_threads *threads;
-    samc_arena *arena; /* scratch; a function gives back what it took */
+    samc_arena *arena;               /* scratch; a function gives back what it took */
+    const samc_stopwatch *stopwatch; /* who wants to know when a stage ends, or NULL */
 } samc_call;
 
 #endif

@@ -121,6 +121,26 @@ static void scale_by(float *x, int64_t n, float factor)
         x[i] *= factor;
 }
 
+/* Twelve chains of four numbers, the width that plain C gets on most CPUs: a product and a sum of 3
+ * or 4 cycles each, of which two may begin in every one. */
+static int64_t fma_loop(int64_t rounds)
+{
+    enum { N = 48 };
+    float x[N], sum = 0.0f;
+    volatile float used;
+
+    for (int i = 0; i < N; i++)
+        x[i] = (float)i;
+    for (int64_t r = 0; r < rounds; r++)
+        for (int i = 0; i < N; i++)
+            x[i] = x[i] * 0.5f + 1.0f;
+    for (int i = 0; i < N; i++)
+        sum += x[i];
+    used = sum;
+    (void)used;
+    return rounds * N * 2;
+}
+
 const samc_kernels samc_kernels_portable = {
     .name = "portable",
     .gemm_mr = MR,
@@ -133,4 +153,5 @@ const samc_kernels samc_kernels_portable = {
     .softmax_step = softmax_step,
     .outer_sum = outer_sum,
     .scale = scale_by,
+    .fma_loop = fma_loop,
 };

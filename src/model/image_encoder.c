@@ -150,13 +150,22 @@ static int64_t token_count(const samc_image_encoder *encoder)
     return (int64_t)encoder->config->grid * encoder->config->grid;
 }
 
+/* A stage has ended that took so many multiply-adds a token. */
+static void lap(const samc_call *call, const samc_image_encoder *encoder, const char *stage,
+                int64_t products)
+{
+    samc_stopwatch_lap(call->stopwatch, stage, 2.0 * (double)(token_count(encoder) * products));
+}
+
 samc_status samc_image_encoder_patch_embed(const samc_call *call, const samc_image_encoder *encoder,
                                            const float *patches, float *x, samc_error *error)
 {
     const int64_t dim = encoder->config->encoder_dim, k = encoder->patch_embed.k;
 
-    return samc_linear_run(call, &encoder->patch_embed, token_count(encoder), patches, k,
-                           SAMC_ACT_NONE, encoder->pos_embed, dim, x, dim, error);
+    SAMC_TRY(samc_linear_run(call, &encoder->patch_embed, token_count(encoder), patches, k,
+                             SAMC_ACT_NONE, encoder->pos_embed, dim, x, dim, error));
+    lap(call, encoder, "patch embed", dim * k);
+    return SAMC_OK;
 }
 
 samc_status samc_image_encoder_block(const samc_call *call, const samc_image_encoder *encoder,
@@ -183,11 +192,16 @@ samc_status samc_image_encoder_block(const samc_call *call, const samc_image_enc
                         normed);
     SAMC_CHECK(samc_linear_run(call, &block->qkv, tokens, normed, dim, SAMC_ACT_NONE, NULL, 0, qkv,
                                3 * dim, error));
+    lap(call, encoder, "norm1, qkv", 3 * dim * dim);
     attention.qkv = qkv;
     attention.out = normed; /* what qkv was made from is no longer needed */
     SAMC_CHECK(samc_window_attention_run(call, &attention, error));
+    /* scores and sums over all keys, and the bias of each row and each column of keys */
+    lap(call, encoder, c->global[index] ? "global attention" : "window attention",
+        2 * dim * (attention.window * attention.window + attention.window));
     SAMC_CHECK(samc_linear_run(call, &block->proj, tokens, normed, dim, SAMC_ACT_NONE, x, dim, x,
                                dim, error));
+    lap(call, encoder, "proj", dim * dim);
     samc_layer_norm_run(call, tokens, dim, x, block->norm2.weight, block->norm2.bias, NORM_EPS,
                         normed);
     SAMC_CHECK(
@@ -200,6 +214,7 @@ samc_status samc_image_encoder_block(const samc_call *call, const samc_image_enc
         SAMC_CHECK(samc_linear_run(call, &block->lin2, m, hidden, wide, SAMC_ACT_NONE, x + i * dim,
                                    dim, x + i * dim, dim, error));
     }
+    lap(call, encoder, "norm2, mlp", 2 * dim * wide);
 
 cleanup:
     samc_arena_give_back(call->arena, mark);
@@ -249,6 +264,7 @@ samc_status samc_image_encoder_neck(const samc_call *call, const samc_image_enco
     }
     samc_layer_norm_run(call, tokens, e, embedding, encoder->neck3.weight, encoder->neck3.bias,
                         NORM_EPS, embedding);
+    lap(call, encoder, "neck", e * dim + 9 * e * e);
 
 cleanup:
     samc_arena_give_back(call->arena, mark);

@@ -106,6 +106,16 @@ cleanup:
     return status;
 }
 
+/* For one row. */
+static double mlp_flops(const samc_mlp *mlp)
+{
+    double flops = 0.0;
+
+    for (int32_t i = 0; i < mlp->count; i++)
+        flops += 2.0 * (double)(mlp->layers[i].n * mlp->layers[i].k);
+    return flops;
+}
+
 /* Image tokens up-scaled by one tile: 16 tokens are 256 pixels of the low-res mask. */
 #define UPSCALE_TOKENS 16
 
@@ -187,6 +197,9 @@ samc_status samc_mask_decoder_upscale(const samc_call *call, const samc_mask_dec
     job.hyper.data = panels;
     samc_threads_run(call->threads, (tokens + UPSCALE_TOKENS - 1) / UPSCALE_TOKENS, upscale_tile,
                      &job);
+    /* [E][E] for each token, [E / 4][E / 2] for its 4 pixels, [E / 8][count] for its 16 */
+    samc_stopwatch_lap(call->stopwatch, "up-scaling",
+                       2.0 * (double)(tokens * (e * e + e * e / 2 + 2 * e * count)));
 
 cleanup:
     samc_arena_give_back(call->arena, mark);
@@ -216,6 +229,8 @@ samc_status samc_mask_decoder_run(const samc_call *call, const samc_mask_decoder
     for (int32_t i = 0; i < count; i++)
         SAMC_CHECK(samc_mlp_run(call, &decoder->hyper[first + i], 1, tokens + (1 + first + i) * e,
                                 hyper + i * (e / 8), error));
+    samc_stopwatch_lap(call->stopwatch, "heads",
+                       mlp_flops(&decoder->iou_head) + count * mlp_flops(&decoder->hyper[first]));
     SAMC_CHECK(samc_mask_decoder_upscale(call, decoder, image, count, hyper, logits, error));
 
 cleanup:

@@ -130,6 +130,14 @@ static samc_status attend(const two_way *w, const samc_projections *p, int64_t m
     return samc_linear_run(w->call, &p->out, m, q, inner, SAMC_ACT_NONE, base, e, out, e, w->error);
 }
 
+/* The stage of `attend` with the same p, m and n has ended. */
+static void lap_attention(const two_way *w, const char *stage, const samc_projections *p, int64_t m,
+                          int64_t n)
+{
+    samc_stopwatch_lap(w->call->stopwatch, stage,
+                       2.0 * (double)(p->q.n * (2 * (m + n) * w->e + 2 * m * n)));
+}
+
 static void norm_tokens(const two_way *w, const samc_norm *norm)
 {
     samc_layer_norm_run(w->call, w->n, w->e, w->tokens, norm->weight, norm->bias, NORM_EPS,
@@ -148,6 +156,7 @@ static samc_status self_attention(const two_way *w, const samc_two_way_block *bl
                     k, w->tokens, w->token_v, first ? NULL : w->tokens, w->token_out));
     memcpy(w->tokens, w->token_out, (size_t)(w->n * w->e) * sizeof *w->tokens);
     norm_tokens(w, &block->norm1);
+    lap_attention(w, "self-attention", &block->self_attention, w->n, w->n);
     return SAMC_OK;
 }
 
@@ -160,6 +169,7 @@ static samc_status tokens_look_at_image(const two_way *w, const samc_projections
     SAMC_TRY(attend(w, p, w->n, w->token_sum, w->token_q, w->image_tokens, w->image_sum, w->image_q,
                     w->image, w->image_v, w->tokens, w->tokens));
     norm_tokens(w, norm);
+    lap_attention(w, "tokens to image", p, w->n, w->image_tokens);
     return SAMC_OK;
 }
 
@@ -174,11 +184,13 @@ static samc_status run_block(const two_way *w, const samc_two_way_block *block, 
     SAMC_TRY(samc_linear_run(w->call, &block->lin2, w->n, w->hidden, wide, SAMC_ACT_NONE, w->tokens,
                              e, w->tokens, e, w->error));
     norm_tokens(w, &block->norm3);
+    samc_stopwatch_lap(w->call->stopwatch, "token mlp", 4.0 * (double)(w->n * e * wide));
     add(w, w->n, w->tokens, w->token_pe, w->token_sum);
     SAMC_TRY(attend(w, &block->image_to_token, w->image_tokens, w->image_sum, w->image_q, w->n,
                     w->token_sum, w->token_q, w->tokens, w->token_v, w->image, w->image));
     samc_layer_norm_run(w->call, w->image_tokens, e, w->image, block->norm4.weight,
                         block->norm4.bias, NORM_EPS, w->image);
+    lap_attention(w, "image to tokens", &block->image_to_token, w->image_tokens, w->n);
     return SAMC_OK;
 }
 

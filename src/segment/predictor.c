@@ -31,18 +31,20 @@ samc_status samc_encode(samc_context *context, const samc_model *model, const sa
                          "samc_encode: give a context, a model, a place for the embedding, and "
                          "options that are NULL or began with SAMC_ENCODE_OPTIONS_INIT");
     SAMC_TRY(samc_image_check(image, error));
-    call = (samc_call){model->kernels, context->threads, &arena};
+    call = (samc_call){model->kernels, context->threads, &arena, context->stopwatch};
     tokens = (int64_t)model->config.grid * model->config.grid;
     SAMC_CHECK(samc_embedding_new(model, image->width, image->height, &e, error));
     SAMC_CHECK(samc_arena_take(&arena, (size_t)(tokens * model->image_encoder.patch_embed.k),
                                sizeof *patches, &patches, error));
     SAMC_CHECK(samc_transform_patches(&call, &model->config, image, &e->frame, patches, error));
+    samc_stopwatch_lap(call.stopwatch, "resize, patches", 0.0);
     SAMC_CHECK(samc_image_encoder_run(&call, &model->image_encoder, patches,
                                       options ? options->progress : NULL,
                                       options ? options->user : NULL, e->tokens, error));
     for (int64_t c = 0; c < e->channels; c++)
         for (int64_t i = 0; i < tokens; i++)
             e->planes[c * tokens + i] = e->tokens[i * e->channels + c];
+    samc_stopwatch_lap(call.stopwatch, "transpose", 0.0);
     *embedding = e;
 
 cleanup:
@@ -187,6 +189,7 @@ static samc_status predict_one(const predict_job *job, const samc_prompt *prompt
     SAMC_CHECK(samc_arena_take(job->call.arena, (size_t)(tokens * job->embedding->channels),
                                sizeof *image, &image, job->error));
     SAMC_CHECK(dense_image(job, prompt, image));
+    samc_stopwatch_lap(job->call.stopwatch, "prompt", 0.0);
     SAMC_CHECK(samc_mask_decoder_run(&job->call, &model->mask_decoder,
                                      model->prompt_encoder.dense_pe, n, sparse, first_mask,
                                      masks->n_masks, image, low_res, iou, job->error));
@@ -202,6 +205,7 @@ static samc_status predict_one(const predict_job *job, const samc_prompt *prompt
             job->options->want_logits ? masks->logits + at * pixels : NULL,
             job->options->want_masks ? masks->stability_score + at : NULL, job->error));
     }
+    samc_stopwatch_lap(job->call.stopwatch, "masks of the photo's size", 0.0);
 
 cleanup:
     samc_arena_give_back(job->call.arena, mark);
@@ -251,7 +255,7 @@ samc_status samc_predict(samc_context *context, const samc_model *model,
     answer.height = embedding->frame.height;
     answer.low_res_size = samc_config_low_res(&model->config);
     SAMC_CHECK(own_all(&answer, options, error));
-    job = (predict_job){{model->kernels, context->threads, &arena},
+    job = (predict_job){{model->kernels, context->threads, &arena, context->stopwatch},
                         model,
                         embedding,
                         options,

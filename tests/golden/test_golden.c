@@ -604,7 +604,7 @@ static int begin(void **state)
         SAMC_CHECK(samc_context_create(&options, &t.contexts[i], &error));
     }
     SAMC_CHECK(samc_model_load(t.contexts[0], SAMC_GOLDEN_DIR "/tiny.pth", NULL, &t.model, &error));
-    t.call = (samc_call){t.model->kernels, t.contexts[0]->threads, &t.arena};
+    t.call = (samc_call){t.model->kernels, t.contexts[0]->threads, &t.arena, NULL};
     t.grid = t.model->config.grid;
     t.tokens = t.grid * t.grid;
     t.e = t.model->config.embed_dim;

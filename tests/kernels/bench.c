@@ -20,6 +20,7 @@ typedef struct desk {
     samc_call call;
     samc_linear linear, rel_h, rel_w;
     float *a, *b, *c, *d; /* each of DESK floats */
+    double amount;        /* of the item that was run, where the path decides on it */
 } desk;
 #define DESK ((int64_t)1 << 21)
 
@@ -27,7 +28,7 @@ typedef struct bench_item {
     const char *entry, *shape;
     void (*run)(desk *d);
     int repeat;    /* runs a time, so that the clock is fine enough */
-    double amount; /* of one run, in `unit` */
+    double amount; /* of one run, in `unit`; 0: the desk's */
     const char *unit;
 } bench_item;
 
@@ -84,6 +85,11 @@ static void bench_scale(desk *d)
     d->call.kernels->scale(d->c, 64, 1.0f);
 }
 
+static void bench_fma_loop(desk *d)
+{
+    d->amount = (double)d->call.kernels->fma_loop(10000);
+}
+
 static void bench_linear(desk *d)
 {
     samc_error error;
@@ -124,6 +130,7 @@ static const bench_item items[] = {
     {"softmax_step", "256 with bias", bench_softmax_step, 400, 256, "G values/s"},
     {"outer_sum", "14 x 14", bench_outer_sum, 1000, 14 * 14, "G values/s"},
     {"scale", "64", bench_scale, 4000, 64, "G values/s"},
+    {"fma_loop", "10000 rounds", bench_fma_loop, 10, 0, "GFLOP/s"},
     {"linear_run", "512 x 768 x 768", bench_linear, 1, 2.0 * 512 * 768 * 768, "GFLOP/s"},
     {"layer_norm_run", "512 x 768", bench_layer_norm_run, 2, 2.0 * 4 * 512 * 768, "GB/s"},
     {"attention_run", "64 x 4096, 2 heads of 16", bench_attention, 1, 4.0 * 64 * 4096 * 32,
@@ -158,15 +165,25 @@ static void time_item(desk *d, const bench_item *item, const char *path)
         best = fmin(best, (seconds() - begin) / item->repeat);
     }
     (void)printf("%-16s %-21s %-30s %9.2f us %8.2f %s\n", path, item->entry, item->shape,
-                 1e6 * best, 1e-9 * item->amount / best, item->unit);
+                 1e6 * best, 1e-9 * (item->amount > 0 ? item->amount : d->amount) / best,
+                 item->unit);
     (void)fflush(stdout);
+}
+
+int samc_check_bench_has(const char *entry)
+{
+    size_t i = 0;
+
+    while (i < sizeof items / sizeof items[0] && strcmp(items[i].entry, entry) != 0)
+        i++;
+    return i < sizeof items / sizeof items[0];
 }
 
 void samc_check_bench(const char *entry, const char *path, const samc_kernels *kernels)
 {
     samc_check numbers = {.state = 1};
     samc_arena arena = {NULL, NULL};
-    desk d = {.call = {kernels, NULL, &arena}};
+    desk d = {.call = {kernels, NULL, &arena, NULL}};
     samc_error error;
 
     d.a = samc_check_scratch(DESK, sizeof(float));

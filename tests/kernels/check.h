@@ -128,6 +128,7 @@ void samc_check_norm(int64_t n, const float *x, const float *weight, const float
                      double *reference, double *tolerance);
 void samc_check_outer_sum(samc_check *check);
 void samc_check_scale(samc_check *check);
+void samc_check_fma_loop(samc_check *check);
 /* softmax.c */
 void samc_check_softmax_step(samc_check *check);
 void samc_check_softmax_limits(samc_check *check);
@@ -145,5 +146,7 @@ void samc_check_window_shapes(samc_check *check);
 
 /* bench.c: times every entry, or the one named, of one path, and prints a line each. */
 void samc_check_bench(const char *entry, const char *path, const samc_kernels *kernels);
+/* Whether it times that entry. */
+int samc_check_bench_has(const char *entry);
 
 #endif

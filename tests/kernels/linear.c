@@ -13,7 +13,7 @@
 
 samc_call samc_check_call(samc_check *check, int which)
 {
-    return (samc_call){check->kernels, check->threads[which], &check->arena};
+    return (samc_call){check->kernels, check->threads[which], &check->arena, NULL};
 }
 
 /* A layer with what it is given, and its answers. */
@@ -106,7 +106,7 @@ static void run(const layer *l, const samc_call *call, float *y)
 
 void samc_check_linear(samc_check *check)
 {
-    const samc_call portable = {&samc_kernels_portable, NULL, &check->arena};
+    const samc_call portable = {&samc_kernels_portable, NULL, &check->arena, NULL};
     layer l = {0};
 
     set_up(check, &l);

@@ -27,6 +27,7 @@ static const samc_check_entry entries[] = {
     {"softmax_step", samc_check_softmax_step, samc_check_softmax_limits, 400},
     {"outer_sum", samc_check_outer_sum, NULL, 200},
     {"scale", samc_check_scale, NULL, 200},
+    {"fma_loop", samc_check_fma_loop, NULL, 20},
     {"product_of", samc_check_product, NULL, 30},
     {"linear_pack", samc_check_linear_pack, NULL, 40},
     {"linear_run", samc_check_linear, NULL, 30},
@@ -116,7 +117,7 @@ static int run_entry(samc_check *check, const samc_check_entry *entry, const opt
     return failed;
 }
 
-/* Every function of the table must have its test, and say whose it is. */
+/* Every function of the table must have its test and be timed, and say whose it is. */
 static int check_table(const samc_kernels *kernels, const char *name)
 {
     const char *entry, *owner;
@@ -129,6 +130,10 @@ static int check_table(const samc_kernels *kernels, const char *name)
             e++;
         if (e == N_ENTRIES) {
             (void)printf("FAIL %s: nothing tests it; add it to tests/kernels\n", entry);
+            failed++;
+        }
+        if (!samc_check_bench_has(entry)) {
+            (void)printf("FAIL %s: nothing times it; add it to tests/kernels/bench.c\n", entry);
             failed++;
         }
         if (kernels == &samc_kernels_portable && strcmp(owner, "portable") != 0) {

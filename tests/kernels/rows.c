@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * epilogue, layer_norm, outer_sum and scale.
+ * epilogue, layer_norm, outer_sum, scale and fma_loop.
  */
 #include "check.h"
 
@@ -241,4 +241,18 @@ void samc_check_scale(samc_check *check)
     samc_check_same(check, "x", x, expected, n);
     samc_check_result(check, x, 1, n, n);
     free(expected);
+}
+
+/* ------------------------------------------------------------------------- fma_loop */
+
+/* It computes nothing for anybody; what counts is that it says what it did. */
+void samc_check_fma_loop(samc_check *check)
+{
+    const int64_t rounds = samc_check_whole(check, 0, 1000);
+    const int64_t one = check->kernels->fma_loop(1), all = check->kernels->fma_loop(rounds);
+
+    samc_check_shape(check, "rounds %lld", (long long)rounds);
+    if (one <= 0 || one % 2 != 0 || all != rounds * one)
+        samc_check_fail(check, "%lld operations in one round, %lld in all", (long long)one,
+                        (long long)all);
 }

@@ -155,7 +155,7 @@ int main(int argc, char **argv)
     SAMC_CHECK(samc_params_load(tensors, &params, &error));
     SAMC_CHECK(samc_stage_open(argv[2], &arrays, &error));
     SAMC_CHECK(read_inputs(&arrays, &in, &error));
-    call = (samc_call){context->kernels, context->threads, &arena};
+    call = (samc_call){context->kernels, context->threads, &arena, NULL};
     status = run(&call, &params, &in, argc > 6 ? atoi(argv[6]) : 0, argv[3], &error);
 
 cleanup:

@@ -536,7 +536,7 @@ static samc_status run_stage(samc_context *context, const samc_model *model, cha
     if (i == sizeof stages / sizeof stages[0])
         return SAMC_FAIL(error, ARGUMENT, "there is no stage \"%s\"", name);
     SAMC_CHECK(samc_stage_open(input, &run.arrays, error));
-    run.call = (samc_call){model->kernels, context->threads, &run.arrays.arena};
+    run.call = (samc_call){model->kernels, context->threads, &run.arrays.arena, NULL};
     SAMC_CHECK(stages[i].run(&run, error));
     SAMC_CHECK(samc_stage_write(&run.arrays, path, error));
 

@@ -84,7 +84,7 @@ static void load(const char *name, trial *t)
 
 static void run(trial *t, samc_threads *pool)
 {
-    const samc_call call = {kernels, pool, &arena};
+    const samc_call call = {kernels, pool, &arena, NULL};
 
     memset(t->dlogits, 0x55, sizeof t->dlogits); /* every gradient is set, not added to */
     memset(t->diou, 0x55, sizeof t->diou);
@@ -199,7 +199,7 @@ static void test_unknown_target_teaches_nothing(void **state)
 static void test_sizes_are_checked(void **state)
 {
     static trial t;
-    const samc_call call = {kernels, NULL, &arena};
+    const samc_call call = {kernels, NULL, &arena, NULL};
 
     (void)state;
     load("single", &t);

@@ -88,7 +88,7 @@ static void assert_near(const float *have, const float *want, int64_t n, int ste
 static void test_ten_steps_of_torch(void **state)
 {
     static float start[ALL], gradients[STEPS][ALL], values[STEPS][ALL], ema[STEPS][ALL];
-    const samc_call call = {kernels, NULL, &arena};
+    const samc_call call = {kernels, NULL, &arena, NULL};
     samc_optimizer_options options = SAMC_OPTIMIZER_OPTIONS_INIT;
     samc_param list[PARAMS];
     samc_params params = make_params(list, PARAMS, N);
@@ -126,7 +126,7 @@ static void test_ten_steps_of_torch(void **state)
 
 static void test_fixed_params_and_bad_gradients(void **state)
 {
-    const samc_call call = {kernels, NULL, &arena};
+    const samc_call call = {kernels, NULL, &arena, NULL};
     samc_optimizer_options options = SAMC_OPTIMIZER_OPTIONS_INIT;
     samc_param list[PARAMS];
     samc_params params = make_params(list, PARAMS, N);
@@ -159,7 +159,7 @@ static void test_threads_change_no_bit(void **state)
 
     (void)state;
     for (int k = 0; k < 2; k++) {
-        const samc_call call = {kernels, k ? threads : NULL, &arena};
+        const samc_call call = {kernels, k ? threads : NULL, &arena, NULL};
         samc_optimizer_report report;
         uint32_t bits = 1;
 

@@ -122,6 +122,7 @@ static inline float vf_highest(vf a)
 }
 
 #include "kernels/simd/gemm.h"
+#include "kernels/simd/peak.h"
 #include "kernels/simd/rows.h"
 
 const samc_kernels samc_kernels_avx512 = {
@@ -136,4 +137,5 @@ const samc_kernels samc_kernels_avx512 = {
     .softmax_step = rows_softmax_step,
     .outer_sum = rows_outer_sum,
     .scale = rows_scale,
+    .fma_loop = peak_fma_loop,
 };
