@@ -6,7 +6,7 @@
 #   build   what building and testing need
 #   all     the same, and what `make lint`, the man pages and the test of AVX-512 kernels on a CPU
 #           without it need (the default)
-#   fuzz    the same as build, and clang
+#   fuzz    the same as build, and clang with the libraries of its sanitizers
 #
 # Where nothing is missing it prints nothing, changes nothing and needs no rights. Otherwise it names
 # what is missing and, where there is apt, says that it installs it and does. Written for a plain
@@ -15,7 +15,8 @@ set -eu
 
 group=${1:-all}
 
-# One row a need: how to find it (a command, a module of pkg-config, a header) and its Debian package.
+# One row a need: how to find it (a command, a module of pkg-config, a header, a flag that clang links
+# with) and its Debian package.
 build_needs='
 command cc           build-essential
 command c++          build-essential
@@ -40,6 +41,7 @@ header  simde/x86/avx512.h libsimde-dev
 '
 fuzz_needs='
 command clang        clang
+clang   -fsanitize=fuzzer,address libclang-rt-dev
 '
 case $group in
 build) needs=$build_needs ;;
@@ -55,6 +57,15 @@ has_header() {
     echo "#include <$1>" | cc -M -x c - >/dev/null 2>&1
 }
 
+# Debian's clang comes without the libraries that -fsanitize links.
+clang_links() {
+    object=$(mktemp)
+    echo 'int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return d[0] == (char)n; }' |
+        clang "$1" -x c -o "$object" - >/dev/null 2>&1 && links=0 || links=1
+    rm -f "$object"
+    return $links
+}
+
 # Prints "NAME PACKAGE" for every need that is not met. Without pkg-config no module counts as there.
 missing_needs() {
     echo "$needs" | while read -r kind name package; do
@@ -62,6 +73,7 @@ missing_needs() {
         command) command -v "$name" >/dev/null 2>&1 || echo "$name $package" ;;
         module) pkg-config --exists "$name" 2>/dev/null || echo "$name $package" ;;
         header) has_header "$name" || echo "$name $package" ;;
+        clang) clang_links "$name" || echo "$name $package" ;;
         esac
     done
 }

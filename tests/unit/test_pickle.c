@@ -223,14 +223,16 @@ static void test_memo_bomb(void **state)
 static samc_status read_repeated(const char *start, const char *unit, size_t unit_size,
                                  size_t count)
 {
-    bytes pickle = {NULL, 0};
+    const size_t begin = strlen(start), size = begin + count * unit_size;
+    uint8_t *pickle = malloc(size);
     samc_status status;
 
-    put(&pickle, start, strlen(start));
-    for (size_t i = 0; i < count; i++)
-        put(&pickle, unit, unit_size);
-    status = try_read(pickle.data, pickle.size);
-    free(pickle.data);
+    assert_non_null(pickle);
+    memcpy(pickle, start, begin);
+    for (size_t at = begin; at < size; at += unit_size)
+        memcpy(pickle + at, unit, unit_size);
+    status = try_read(pickle, size);
+    free(pickle);
     return status;
 }
 
