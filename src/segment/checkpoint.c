@@ -42,15 +42,16 @@ samc_status samc_model_load(samc_context *context, const char *path,
                             samc_error *error)
 {
     samc_tensors *tensors = NULL;
-    samc_status status = SAMC_OK;
+    samc_error reason = {SAMC_OK, ""};
+    samc_status status;
 
     SAMC_TRY(check_arguments("samc_model_load", context, path, options, model, error));
-    SAMC_CHECK(samc_tensors_open(path, &tensors, error));
-    status = build(context, tensors, options, model, error);
-
-cleanup:
+    SAMC_TRY(samc_tensors_open(path, &tensors, error)); /* its messages name the file */
+    status = build(context, tensors, options, model, &reason);
     samc_tensors_close(tensors);
-    return status;
+    if (status != SAMC_OK)
+        return samc_error_set(error, status, "%s: %s", path, reason.message);
+    return SAMC_OK;
 }
 
 samc_status samc_model_load_memory(samc_context *context, const void *data, size_t size,

@@ -98,6 +98,7 @@ static void test_missing_tensors_are_named(void **state)
     count--;
     assert_int_equal(load(&error), SAMC_ERROR_MODEL);
     assert_non_null(strstr(error.message, "mask_decoder.iou_token.weight is missing"));
+    assert_ptr_equal(strstr(error.message, path), error.message); /* and so is the file */
 }
 
 static void test_extra_tensors_are_named(void **state)
@@ -152,7 +153,8 @@ static void test_values_that_are_not_finite_are_named(void **state)
         t->data = (const uint8_t *)values;
         t->dtype = SAMC_DTYPE_F32;
         assert_int_equal(load(&error), SAMC_ERROR_MODEL);
-        assert_non_null(strstr(error.message, "image_encoder.blocks.0.norm2.weight has infinite"));
+        assert_non_null(strstr(error.message, "1 tensor does not fit: "
+                                              "image_encoder.blocks.0.norm2.weight has infinite"));
         free(values);
     }
 }
