@@ -4,7 +4,8 @@
 # fuzz.sh SECONDS [JOBS] [NAME...] - builds the targets of fuzz/ with libFuzzer and the address and
 # undefined-behaviour sanitizers, and runs each for SECONDS, JOBS at a time (all where none is named).
 # What it learns is kept in build/fuzz/corpus/NAME; an input that breaks something lands in
-# build/fuzz/found/NAME, and the exit code is 1.
+# build/fuzz/found/NAME, and the exit code is 1. An input that takes FUZZ_TIMEOUT seconds (20) counts as
+# a hang; where something may stop the machine meanwhile, give more.
 set -eu
 cd "$(dirname "$0")/.."
 seconds=$1
@@ -34,7 +35,7 @@ for folder in $(sed -n "s/^$name //p" "$build/fuzz/targets.txt"); do
     [ -d "$folder" ] && seeds="$seeds $folder"
 done
 # shellcheck disable=SC2086 # the list is meant to split
-if "$build/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
+if "$build/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout="${FUZZ_TIMEOUT:-20}" -rss_limit_mb=2048 \
     -max_len=65536 -print_final_stats=1 -artifact_prefix="$found/" \
     "$build/corpus/$name" $seeds >"$log" 2>&1; then
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
