@@ -52,7 +52,8 @@ samc_status samc_loader_finish(samc_loader *loader)
     }
     if (loader->n_problems)
         return SAMC_FAIL(loader->error, MODEL, "%zu tensor%s: %s%s", loader->n_problems,
-                         loader->n_problems == 1 ? " does not fit" : "s do not fit", loader->problems,
+                         loader->n_problems == 1 ? " does not fit" : "s do not fit",
+                         loader->problems,
                          strlen(loader->problems) + 1 == sizeof loader->problems ? " …" : "");
     return SAMC_OK;
 }
