@@ -190,6 +190,41 @@ static void test_an_embedding_of_another_model(void **state)
     free(values);
 }
 
+/* The same model from bytes that are gone when it computes. */
+static void test_a_model_from_memory(void **state)
+{
+    samc_model_info from_file = SAMC_MODEL_INFO_INIT, from_memory = SAMC_MODEL_INFO_INIT;
+    FILE *f = fopen(SAMC_TEST_GOLDEN "/tiny.pth", "rb");
+    samc_image image = tiny_photo(WIDTH, HEIGHT, 0);
+    samc_embedding *e = NULL;
+    samc_model *m = NULL;
+    uint8_t *bytes;
+    long size;
+
+    (void)state;
+    assert_non_null(f);
+    assert_int_equal(fseek(f, 0, SEEK_END), 0);
+    size = ftell(f);
+    assert_true(size > 0);
+    rewind(f);
+    bytes = malloc((size_t)size);
+    assert_non_null(bytes);
+    assert_int_equal(fread(bytes, 1, (size_t)size, f), size);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(samc_model_load_memory(context, bytes, (size_t)size, NULL, &m, NULL), SAMC_OK);
+    memset(bytes, 0xff, (size_t)size);
+    free(bytes);
+    assert_int_equal(samc_model_get_info(model, &from_file, NULL), SAMC_OK);
+    assert_int_equal(samc_model_get_info(m, &from_memory, NULL), SAMC_OK);
+    assert_string_equal(from_file.identity, from_memory.identity);
+    assert_int_equal(samc_encode(context, m, &image, NULL, &e, NULL), SAMC_OK);
+    assert_memory_equal(samc_embedding_data(e), samc_embedding_data(embedding),
+                        32 * 10 * 10 * sizeof(float));
+    free((void *)(uintptr_t)image.pixels);
+    samc_embedding_free(e);
+    samc_model_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_changed_files_are_refused),
         cmocka_unit_test(test_numbers_that_are_not_finite),
         cmocka_unit_test(test_an_embedding_of_another_model),
+        cmocka_unit_test(test_a_model_from_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -444,6 +444,29 @@ static void test_pixel_formats(void **state)
     }
 }
 
+static void test_gray_is_repeated(void **state)
+{
+    static uint8_t gray[HEIGHT][WIDTH + 3], rgb[HEIGHT][WIDTH][3];
+    const samc_image one = {&gray[0][0], WIDTH, HEIGHT, sizeof gray[0], SAMC_PIXELS_GRAY};
+    const samc_image three = {&rgb[0][0][0], WIDTH, HEIGHT, sizeof rgb[0], SAMC_PIXELS_RGB};
+    samc_embedding *e = NULL, *f = NULL;
+
+    (void)state;
+    for (int y = 0; y < HEIGHT; y++)
+        for (int x = 0; x < WIDTH; x++) {
+            gray[y][x] = pixels[y][x][1];
+            memset(rgb[y][x], pixels[y][x][1], 3);
+        }
+    assert_int_equal(samc_encode(context, model, &one, NULL, &e, NULL), SAMC_OK);
+    assert_int_equal(samc_encode(context, model, &three, NULL, &f, NULL), SAMC_OK);
+    assert_memory_equal(samc_embedding_data(e), samc_embedding_data(f),
+                        32 * 10 * 10 * sizeof(float));
+    assert_memory_not_equal(samc_embedding_data(e), samc_embedding_data(embedding),
+                            32 * 10 * 10 * sizeof(float));
+    samc_embedding_free(e);
+    samc_embedding_free(f);
+}
+
 static void test_a_drawn_mask_becomes_logits(void **state)
 {
     static uint8_t drawn[HEIGHT][WIDTH];
@@ -510,6 +533,7 @@ int main(void)
         cmocka_unit_test(test_threads_share_an_embedding),
         cmocka_unit_test(test_progress_and_cancel),
         cmocka_unit_test(test_pixel_formats),
+        cmocka_unit_test(test_gray_is_repeated),
         cmocka_unit_test(test_a_drawn_mask_becomes_logits),
         cmocka_unit_test(test_extreme_shapes),
     };
