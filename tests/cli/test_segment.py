@@ -130,12 +130,55 @@ class Segment(Case):
         self.assertFalse(any(abs(r - 30) < 3 and abs(g - 144) < 3 and abs(b - 255) < 3
                              for r, g, b in tints[1]), "object 1 is not")
 
-    def test_grid(self):
-        self.segment("a.png", "-p", "24,16", "--multimask", "-o", "out", "--save", "grid")
-        self.assertEqual(self.files("out"), ["a_grid.png"])
-        width, height, _, _ = self.read("out", "a_grid.png")
-        self.assertGreaterEqual(width, 3 * WIDTH)
-        self.assertGreaterEqual(height, HEIGHT)
+    def test_overlay_of_several_objects_shows_the_best_masks(self):
+        self.records("a.png", "-p", "1,1", "--object", "-b", "20,10,40,30", "--multimask", "-o",
+                     "out", "--save", "overlay")
+        shown = self.read("out", "a_overlay.png")[3]
+        photo = self.read("a.png")[3]
+        records = self.records("a.png", "-p", "1,1", "--object", "-b", "20,10,40,30", "--multimask")
+        best = [max(records[o:o + 3], key=lambda r: r["predicted_iou"]) for o in (0, 3)]
+        self.assertEqual([r["mask"] for r in best], [1, 1])  # neither the first nor the last
+        union = [a or b for a, b in zip(*(decode_rle(r["segmentation"]) for r in best))]
+        same = sum((shown[3 * i:3 * i + 3] != photo[3 * i:3 * i + 3]) == union[i]
+                   for i in range(WIDTH * HEIGHT))
+        self.assertGreater(same / (WIDTH * HEIGHT), 0.9)  # the rest is star and box
+
+    def test_stars_are_green_and_red(self):
+        for sign, colour in (("+", (0, 128, 0)), ("-", (255, 0, 0))):
+            self.segment("a.png", "-b", "0,0,48,32", "-p", "24,16," + sign, "-o", "out", "--save",
+                         "overlay")
+            width, height, _, pixels = self.read("out", "a_object0_mask0_overlay.png")
+            left = (width - WIDTH) // 2
+            at = 3 * ((height - left - HEIGHT + 16) * width + left + 24)
+            self.assertEqual(tuple(pixels[at:at + 3]), colour)
+
+    def test_grid_shows_the_masks_in_their_order(self):
+        self.segment("a.png", "-p", "24,16", "--multimask", "-o", "out", "--save", "grid,overlay")
+        width, height, _, grid = self.read("out", "a_grid.png")
+        places = []
+        for m in range(3):
+            w, h, _, pixels = self.read("out", f"a_object0_mask{m}_overlay.png")
+            left = (w - WIDTH) // 2
+            rows = [pixels[3 * (y * w + left):3 * (y * w + left + WIDTH)]
+                    for y in range(h - left - HEIGHT, h - left)]
+            places.append([(x, y) for y in range(height - HEIGHT + 1)
+                           for x in range(width - WIDTH + 1)
+                           if all(grid[3 * ((y + i) * width + x):3 * ((y + i) * width + x + WIDTH)]
+                                  == rows[i] for i in range(HEIGHT))])
+        self.assertEqual([len(p) for p in places], [1, 1, 1])
+        xs, ys = zip(*(p[0] for p in places))
+        self.assertEqual(sorted(xs), list(xs))
+        self.assertGreaterEqual(min(xs[1] - xs[0], xs[2] - xs[1]), WIDTH)
+        self.assertEqual(len(set(ys)), 1)
+
+    def test_more_objects_than_are_predicted_at_once(self):
+        words = ["-p", "1,1"]
+        for i in range(1, 70):
+            words += ["--object", "-p", f"{i % WIDTH},{i % HEIGHT}"]
+        records = self.records("a.png", *words, "-o", "out", "--save", "mask")
+        self.assertEqual([r["object"] for r in records], list(range(70)))
+        self.assertEqual(len(self.files("out")), 70)
+        self.assertEqual({**records[69], "object": 0}, self.records("a.png", "-p", "21,5")[0])
 
     def test_everything_at_once(self):
         self.segment("a.png", "-p", "24,16", "-b", "9,9,30,30", "--multimask", "-o", "out",

@@ -229,6 +229,35 @@ static void test_masks_are_their_logits_cut(void **state)
     assert_null(masks.logits);
 }
 
+/* guards of meaning: mask_threshold and stability_offset are used, and at their own places */
+static void test_thresholds_of_the_caller(void **state)
+{
+    const float xy[] = {30, 20};
+    const int32_t label = 1;
+    const samc_prompt prompt = point_prompt(xy, &label, 1);
+    samc_predict_options options = SAMC_PREDICT_OPTIONS_INIT;
+    samc_masks masks = SAMC_MASKS_INIT;
+    int64_t high = 0, low = 0, above_zero = 0, inside = 0;
+
+    (void)state;
+    options.want_logits = 1;
+    options.mask_threshold = 0.4f;
+    options.stability_offset = 0.25f;
+    assert_int_equal(samc_predict(context, model, embedding, &prompt, 1, &options, &masks, NULL),
+                     SAMC_OK);
+    for (int64_t i = 0; i < WIDTH * HEIGHT; i++) {
+        assert_int_equal(masks.masks[i], masks.logits[i] > 0.4f);
+        inside += masks.masks[i];
+        above_zero += masks.logits[i] > 0.0f;
+        high += masks.logits[i] > 0.4f + 0.25f;
+        low += masks.logits[i] > 0.4f - 0.25f;
+    }
+    assert_int_not_equal(inside, above_zero); /* the threshold makes a difference here */
+    assert_true(low > 0 && high != low);
+    assert_float_equal(masks.stability_score[0], (float)high / (float)low, 1e-6f);
+    samc_masks_free(&masks);
+}
+
 static void test_a_batch_equals_single_prompts(void **state)
 {
     const float xy[] = {30, 20, 70, 40}, box[] = {10, 10, 60, 50};
@@ -469,8 +498,8 @@ static void test_gray_is_repeated(void **state)
 
 static void test_a_drawn_mask_becomes_logits(void **state)
 {
-    static uint8_t drawn[HEIGHT][WIDTH];
-    static float logits[LOW][LOW];
+    static uint8_t drawn[HEIGHT][WIDTH], apart[HEIGHT][WIDTH + 9];
+    static float logits[LOW][LOW], again[LOW][LOW];
     samc_prompt prompt = SAMC_PROMPT_INIT;
     samc_masks masks = SAMC_MASKS_INIT;
 
@@ -485,6 +514,14 @@ static void test_a_drawn_mask_becomes_logits(void **state)
     for (int y = 0; y < LOW; y++)
         for (int x = 0; x < LOW; x++)
             assert_true((logits[y][x] > 0.0f) == (x < 20 && y < 24));
+    /* the same from gray above and below the middle, with rows that do not touch */
+    for (int y = 0; y < HEIGHT; y++)
+        for (int x = 0; x < WIDTH + 9; x++)
+            apart[y][x] = x < WIDTH / 2 || x >= WIDTH ? 128 : 127;
+    assert_int_equal(
+        samc_mask_to_logits(model, &apart[0][0], WIDTH, HEIGHT, WIDTH + 9, &again[0][0], NULL),
+        SAMC_OK);
+    assert_memory_equal(logits, again, sizeof logits);
     prompt.mask_input = &logits[0][0];
     assert_int_equal(samc_predict(context, model, embedding, &prompt, 1, NULL, &masks, NULL),
                      SAMC_OK);
@@ -527,6 +564,7 @@ int main(void)
         cmocka_unit_test(test_calls_that_are_refused),
         cmocka_unit_test(test_kernels_and_threads_that_are_refused),
         cmocka_unit_test(test_masks_are_their_logits_cut),
+        cmocka_unit_test(test_thresholds_of_the_caller),
         cmocka_unit_test(test_a_batch_equals_single_prompts),
         cmocka_unit_test(test_buffers_of_the_caller),
         cmocka_unit_test(test_saved_embeddings),
