@@ -107,6 +107,15 @@ void samc_arena_give_back(samc_arena *arena, samc_arena_mark mark)
         mark.chunk->used = mark.used;
 }
 
+size_t samc_arena_spare(const samc_arena *arena)
+{
+    size_t bytes = 0;
+
+    for (const samc_arena_chunk *chunk = arena->spare; chunk; chunk = chunk->older)
+        bytes += chunk->size;
+    return bytes;
+}
+
 void samc_arena_free(samc_arena *arena)
 {
     free_chunks(arena->chunks);

@@ -29,6 +29,8 @@ samc_status samc_arena_take(samc_arena *arena, size_t count, size_t size, void *
  * its memory for the next takers of this arena. */
 samc_arena_mark samc_arena_here(const samc_arena *arena);
 void samc_arena_give_back(samc_arena *arena, samc_arena_mark mark);
+/* Bytes that were given back and wait for the next takers. */
+size_t samc_arena_spare(const samc_arena *arena);
 /* Frees everything. */
 void samc_arena_free(samc_arena *arena);
 

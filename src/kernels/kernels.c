@@ -55,9 +55,11 @@ static const struct entry {
     const char *name;
     size_t offset;
 } entries[] = {
-    {ENTRY(pack_a)},    {ENTRY(gemm)},       {ENTRY(gemm_rows)},
-    {ENTRY(epilogue)},  {ENTRY(layer_norm)}, {ENTRY(softmax_step)},
-    {ENTRY(outer_sum)}, {ENTRY(scale)},      {ENTRY(fma_loop)},
+    {ENTRY(pack_a)},          {ENTRY(gemm)},         {ENTRY(gemm_rows)},
+    {ENTRY(epilogue)},        {ENTRY(layer_norm)},   {ENTRY(softmax_step)},
+    {ENTRY(outer_sum)},       {ENTRY(scale)},        {ENTRY(fma_loop)},
+    {ENTRY(softmax_columns)}, {ENTRY(norm_columns)}, {ENTRY(gelu_product)},
+    {ENTRY(transpose)},
 };
 #define N_ENTRIES (sizeof entries / sizeof entries[0])
 _Static_assert(sizeof(samc_kernels) ==

@@ -40,7 +40,9 @@ typedef struct samc_kernels {
     void (*pack_a)(const float *a, int64_t lda, int64_t m, int64_t k, float *panels);
 
     /* C [m][n] (row stride ldc) = A B, or += A B where `accumulate`. A is [m][k] in panels by
-     * pack_a, B is [k][n] in panels; k <= SAMC_GEMM_MAX_K. C does not overlap A or B. */
+     * pack_a, B is [k][n] in panels; k <= SAMC_GEMM_MAX_K. C does not overlap A or B. An element of
+     * C depends on its row of A, its column of B and k alone, bit by bit: prompts that are computed
+     * together give what each gives by itself. */
     void (*gemm)(int64_t m, int64_t n, int64_t k, const float *a, const samc_panels *b, float *c,
                  int64_t ldc, int accumulate);
 
@@ -80,6 +82,30 @@ typedef struct samc_kernels {
      * instructions of the path, in as many chains as keep its units busy. Returns how many
      * floating-point operations it did, about 100 a round on a path with vectors; rounds >= 0. */
     int64_t (*fma_loop)(int64_t rounds);
+    /* The next four work on arrays whose columns are tokens: row i begins at x + i * stride, column
+     * j < width of it is token j's number i. Columns know nothing of each other. */
+
+    /* Softmax down each column: with t[i] = scale * x[i] + bias[i] (bias may be NULL), i < n, x[i]
+     * becomes exp(t[i] - max t) / (the sum of those). n >= 1, every t finite; exp as in
+     * softmax_step. */
+    void (*softmax_columns)(float *x, int64_t stride, int64_t n, int64_t width, float scale,
+                            const float *bias);
+
+    /* LayerNorm down each column: with v[i] = x[i] + shift[i] (shift may be NULL), x[i] becomes
+     * act((v[i] - mean) / sqrt(variance + eps) * weight[i] + bias[i]), i < n, biased variance, two
+     * passes. */
+    void (*norm_columns)(float *x, int64_t stride, int64_t n, int64_t width, const float *shift,
+                         const float *weight, const float *bias, float eps, samc_activation act);
+
+    /* The end of the up-scaling: out[c * out_stride + j] = sum over i < n of weight[c * n + i] *
+     * GELU(x[i] + bias[i]), c < count, j < width. GELU as in epilogue. */
+    void (*gelu_product)(const float *x, int64_t stride, int64_t n, int64_t width,
+                         const float *bias, const float *weight, int64_t count, float *out,
+                         int64_t out_stride);
+
+    /* out[j * out_stride + i] = x[i * stride + j], i < n, j < width. */
+    void (*transpose)(const float *x, int64_t stride, int64_t n, int64_t width, float *out,
+                      int64_t out_stride);
 } samc_kernels;
 
 /* The path of that name, or the best of this CPU for NULL. Immutable, lives for ever. Errors:

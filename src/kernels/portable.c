@@ -141,6 +141,71 @@ static int64_t fma_loop(int64_t rounds)
     return rounds * N * 2;
 }
 
+static void softmax_columns(float *x, int64_t stride, int64_t n, int64_t width, float scale,
+                            const float *bias)
+{
+    for (int64_t j = 0; j < width; j++) {
+        float highest = -INFINITY, sum = 0.0f;
+
+        for (int64_t i = 0; i < n; i++) {
+            float *t = &x[i * stride + j];
+
+            *t = scale * *t + (bias ? bias[i] : 0.0f);
+            highest = *t > highest ? *t : highest;
+        }
+        for (int64_t i = 0; i < n; i++) {
+            x[i * stride + j] = expf(x[i * stride + j] - highest);
+            sum += x[i * stride + j];
+        }
+        for (int64_t i = 0; i < n; i++)
+            x[i * stride + j] /= sum;
+    }
+}
+
+static void norm_columns(float *x, int64_t stride, int64_t n, int64_t width, const float *shift,
+                         const float *weight, const float *bias, float eps, samc_activation act)
+{
+    for (int64_t j = 0; j < width; j++) {
+        float mean = 0.0f, variance = 0.0f, rstd;
+
+        for (int64_t i = 0; i < n; i++) {
+            x[i * stride + j] += shift ? shift[i] : 0.0f;
+            mean += x[i * stride + j];
+        }
+        mean /= (float)n;
+        for (int64_t i = 0; i < n; i++)
+            variance += (x[i * stride + j] - mean) * (x[i * stride + j] - mean);
+        rstd = 1.0f / sqrtf(variance / (float)n + eps);
+        for (int64_t i = 0; i < n; i++)
+            x[i * stride + j] = activate((x[i * stride + j] - mean) * rstd * weight[i] + bias[i],
+                                         act);
+    }
+}
+
+static void gelu_product(const float *x, int64_t stride, int64_t n, int64_t width,
+                         const float *bias, const float *weight, int64_t count, float *out,
+                         int64_t out_stride)
+{
+    for (int64_t j = 0; j < width; j++) {
+        for (int64_t c = 0; c < count; c++)
+            out[c * out_stride + j] = 0.0f;
+        for (int64_t i = 0; i < n; i++) {
+            const float y = activate(x[i * stride + j] + bias[i], SAMC_ACT_GELU);
+
+            for (int64_t c = 0; c < count; c++)
+                out[c * out_stride + j] += weight[c * n + i] * y;
+        }
+    }
+}
+
+static void transpose(const float *x, int64_t stride, int64_t n, int64_t width, float *out,
+                      int64_t out_stride)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < width; j++)
+            out[j * out_stride + i] = x[i * stride + j];
+}
+
 const samc_kernels samc_kernels_portable = {
     .name = "portable",
     .gemm_mr = MR,
@@ -154,4 +219,8 @@ const samc_kernels samc_kernels_portable = {
     .outer_sum = outer_sum,
     .scale = scale_by,
     .fma_loop = fma_loop,
+    .softmax_columns = softmax_columns,
+    .norm_columns = norm_columns,
+    .gelu_product = gelu_product,
+    .transpose = transpose,
 };

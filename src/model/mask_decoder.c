@@ -10,35 +10,29 @@
 #define NORM_EPS 1e-6f /* LayerNorm2d of the up-scaling */
 #define PREFIX "mask_decoder."
 
-/* A transposed 2 x 2 convolution of stride 2, [in][out][2][2], as a linear layer whose outputs
- * are the four pixels' channels. */
+/* A transposed 2 x 2 convolution of stride 2, [in][out][2][2], as a first factor whose rows are the
+ * four pixels' channels; `bias` [out]. */
 static samc_status load_transposed(samc_loader *loader, const char *prefix, int64_t in, int64_t out,
-                                   samc_linear *linear)
+                                   samc_left *left, float **bias)
 {
     samc_status status = SAMC_OK;
-    float *w = NULL, *b = NULL, *ordered = NULL, *bias = NULL;
+    float *w = NULL, *ordered = NULL;
 
     SAMC_CHECK(
         samc_loader_values(loader, prefix, ".weight", (const int64_t[4]){in, out, 2, 2}, &w));
-    SAMC_CHECK(samc_loader_values(loader, prefix, ".bias", (const int64_t[4]){out}, &b));
-    if (!w || !b)
+    SAMC_CHECK(samc_loader_values(loader, prefix, ".bias", (const int64_t[4]){out}, bias));
+    if (!w)
         goto cleanup;
     SAMC_CHECK(samc_alloc((size_t)(in * out), 4 * sizeof *ordered, &ordered, loader->error));
-    SAMC_CHECK(samc_alloc((size_t)out, 4 * sizeof *bias, &bias, loader->error));
     for (int64_t tap = 0; tap < 4; tap++)
-        for (int64_t o = 0; o < out; o++) {
-            bias[tap * out + o] = b[o];
+        for (int64_t o = 0; o < out; o++)
             for (int64_t i = 0; i < in; i++)
                 ordered[(tap * out + o) * in + i] = w[(i * out + o) * 4 + tap];
-        }
-    status = samc_linear_pack(loader->kernels, ordered, 4 * out, in, in, 1, bias, linear,
-                              loader->error);
+    status = samc_left_new(loader->kernels, 4 * out, in, ordered, in, 1, left, loader->error);
 
 cleanup:
     free(w);
-    free(b);
     free(ordered);
-    free(bias);
     return status;
 }
 
@@ -54,9 +48,11 @@ samc_status samc_mask_decoder_load(samc_loader *loader, const samc_config *c,
     SAMC_TRY(samc_loader_values(loader, PREFIX, "mask_tokens.weight",
                                 (const int64_t[4]){c->mask_tokens, e}, &decoder->mask_tokens));
     SAMC_TRY(samc_transformer_load(loader, c, &decoder->transformer));
-    SAMC_TRY(load_transposed(loader, PREFIX "output_upscaling.0", e, e / 4, &decoder->up0));
+    SAMC_TRY(load_transposed(loader, PREFIX "output_upscaling.0", e, e / 4, &decoder->up0,
+                             &decoder->bias0));
     SAMC_TRY(samc_loader_norm(loader, PREFIX "output_upscaling.1", e / 4, &decoder->up1));
-    SAMC_TRY(load_transposed(loader, PREFIX "output_upscaling.3", e / 4, e / 8, &decoder->up3));
+    SAMC_TRY(load_transposed(loader, PREFIX "output_upscaling.3", e / 4, e / 8, &decoder->up3,
+                             &decoder->bias3));
     for (int32_t i = 0; i < c->mask_tokens; i++) {
         char name[64];
 
@@ -73,8 +69,10 @@ void samc_mask_decoder_free(samc_mask_decoder *decoder)
     free(decoder->mask_tokens);
     if (decoder->config)
         samc_transformer_free(&decoder->transformer);
-    samc_linear_free(&decoder->up0);
-    samc_linear_free(&decoder->up3);
+    samc_left_free(&decoder->up0);
+    samc_left_free(&decoder->up3);
+    free(decoder->bias0);
+    free(decoder->bias3);
     samc_norm_free(&decoder->up1);
     for (int32_t i = 0; i < SAMC_MAX_MASK_TOKENS; i++)
         samc_mlp_free(&decoder->hyper[i]);
@@ -106,6 +104,8 @@ cleanup:
     return status;
 }
 
+/* ------------------------------------------------------------------------- heads */
+
 /* For one row. */
 static double mlp_flops(const samc_mlp *mlp)
 {
@@ -116,122 +116,186 @@ static double mlp_flops(const samc_mlp *mlp)
     return flops;
 }
 
-/* Image tokens up-scaled by one tile: 16 tokens are 256 pixels of the low-res mask. */
-#define UPSCALE_TOKENS 16
-
-typedef struct upscale_job {
-    const samc_kernels *kernels;
-    const samc_mask_decoder *decoder;
-    const float *image;
-    int32_t count;
-    samc_panels hyper; /* [E / 8][count] */
-    float *logits;
-    float *scratch; /* [lanes][scratch_size] */
-    int64_t scratch_size;
-} upscale_job;
-
-/* Writes the masks' values of one token's 4 x 4 pixels. values is [16][count], the pixels in the
- * order of the two up-scalings: (ky, kx) of the first, then of the second. */
-static void scatter_token(const upscale_job *job, int64_t token, const float *values)
+/* Token `which` of every prompt as rows [count][E]. */
+static void gather_tokens(int64_t count, const int64_t *first, int64_t which, int64_t e,
+                          const float *tokens, float *rows)
 {
-    const int64_t grid = job->decoder->config->grid, side = 4 * grid;
-    const int64_t y0 = token / grid * 4, x0 = token % grid * 4;
+    for (int64_t i = 0; i < count; i++)
+        memcpy(rows + i * e, tokens + (first[i] + which) * e, (size_t)e * sizeof *rows);
+}
 
-    for (int64_t p = 0; p < 16; p++) {
-        const int64_t y = y0 + p / 8 * 2 + p % 4 / 2, x = x0 + p / 4 % 2 * 2 + p % 2;
+/* The IoU head and the wanted hyper-networks, each over all prompts at once. */
+static samc_status run_heads(const samc_call *call, const samc_mask_decoder *decoder,
+                             int32_t first_mask, int32_t masks, int64_t count,
+                             const samc_decoding *prompts, const int64_t *first,
+                             const float *tokens, samc_error *error)
+{
+    const int64_t e = decoder->config->embed_dim, all = decoder->config->mask_tokens;
+    float *in, *out;
 
-        for (int32_t i = 0; i < job->count; i++)
-            job->logits[(i * side + y) * side + x] = values[p * job->count + i];
+    SAMC_TRY(samc_arena_take(call->arena, (size_t)(count * e), sizeof *in, &in, error));
+    SAMC_TRY(samc_arena_take(call->arena, (size_t)(count * (all > e ? all : e)), sizeof *out, &out,
+                             error));
+    gather_tokens(count, first, 0, e, tokens, in);
+    SAMC_TRY(samc_mlp_run(call, &decoder->iou_head, count, in, out, error));
+    for (int64_t i = 0; i < count; i++)
+        memcpy(prompts[i].iou, out + i * all, (size_t)all * sizeof *out);
+    for (int32_t m = 0; m < masks; m++) {
+        gather_tokens(count, first, 1 + first_mask + m, e, tokens, in);
+        SAMC_TRY(samc_mlp_run(call, &decoder->hyper[first_mask + m], count, in, out, error));
+        for (int64_t i = 0; i < count; i++)
+            memcpy(prompts[i].hyper + m * (e / 8), out + i * (e / 8),
+                   (size_t)(e / 8) * sizeof *out);
     }
+    return SAMC_OK;
 }
 
-static void upscale_tile(void *arg, int64_t tile, int32_t lane)
+samc_status samc_mask_decoder_run(const samc_call *call, const samc_mask_decoder *decoder,
+                                  const float *pe, const samc_shared_image *photo,
+                                  int32_t first_mask, int32_t masks, int64_t count,
+                                  const samc_decoding *prompts, samc_error *error)
 {
-    const upscale_job *job = arg;
-    const samc_mask_decoder *d = job->decoder;
-    const samc_kernels *k = job->kernels;
-    const int64_t e = d->config->embed_dim, tokens = (int64_t)d->config->grid * d->config->grid;
-    const int64_t first = tile * UPSCALE_TOKENS;
-    const int64_t m = tokens - first < UPSCALE_TOKENS ? tokens - first : UPSCALE_TOKENS;
-    const samc_panels up0 = samc_linear_panels(k, &d->up0, 0);
-    const samc_panels up3 = samc_linear_panels(k, &d->up3, 0);
-    float *once = job->scratch + lane * job->scratch_size; /* [m * 4][E / 4] */
-    float *twice = once + UPSCALE_TOKENS * e;              /* [m * 16][E / 8] */
-    float *values = twice + UPSCALE_TOKENS * 2 * e;        /* [m * 16][count] */
-
-    k->gemm_rows(m, e, e, job->image + first * e, e, &up0, once, e, 0);
-    for (int64_t i = 0; i < m; i++)
-        k->epilogue(once + i * e, e, d->up0.bias, SAMC_ACT_NONE, NULL);
-    for (int64_t i = 0; i < 4 * m; i++)
-        k->layer_norm(once + i * (e / 4), e / 4, d->up1.weight, d->up1.bias, NORM_EPS,
-                      once + i * (e / 4));
-    k->epilogue(once, m * e, NULL, SAMC_ACT_GELU, NULL);
-    k->gemm_rows(4 * m, e / 2, e / 4, once, e / 4, &up3, twice, e / 2, 0);
-    for (int64_t i = 0; i < 4 * m; i++)
-        k->epilogue(twice + i * (e / 2), e / 2, d->up3.bias, SAMC_ACT_GELU, NULL);
-    k->gemm_rows(16 * m, job->count, e / 8, twice, e / 8, &job->hyper, values, job->count, 0);
-    for (int64_t i = 0; i < m; i++)
-        scatter_token(job, first + i, values + i * 16 * job->count);
-}
-
-samc_status samc_mask_decoder_upscale(const samc_call *call, const samc_mask_decoder *decoder,
-                                      const float *image, int32_t count, const float *hyper,
-                                      float *logits, samc_error *error)
-{
-    const int64_t e = decoder->config->embed_dim, inner = e / 8, nr = call->kernels->gemm_nr;
-    const int64_t tokens = (int64_t)decoder->config->grid * decoder->config->grid;
+    const samc_config *c = decoder->config;
+    const int64_t e = c->embed_dim, outputs = 1 + c->mask_tokens;
     const samc_arena_mark mark = samc_arena_here(call->arena);
-    upscale_job job = {call->kernels,          decoder, image, count,
-                       {NULL, nr, inner * nr}, logits,  NULL,  0};
     samc_status status = SAMC_OK;
-    float *panels;
+    samc_two_way_prompt *two_way = NULL;
+    int64_t *first = NULL, rows = 0;
+    float *tokens = NULL;
 
-    job.scratch_size = UPSCALE_TOKENS * (3 * e + 16 * count);
-    SAMC_CHECK(samc_arena_take(call->arena, (size_t)((count + nr - 1) / nr * nr * inner),
-                               sizeof *panels, &panels, error));
-    SAMC_CHECK(samc_arena_take(call->arena, (size_t)samc_threads_count(call->threads),
-                               (size_t)job.scratch_size * sizeof(float), &job.scratch, error));
-    for (int64_t i = 0; i < (count + nr - 1) / nr * nr; i++)
-        for (int64_t c = 0; c < inner; c++)
-            panels[(i / nr * inner + c) * nr + i % nr] = i < count ? hyper[i * inner + c] : 0.0f;
-    job.hyper.data = panels;
-    samc_threads_run(call->threads, (tokens + UPSCALE_TOKENS - 1) / UPSCALE_TOKENS, upscale_tile,
-                     &job);
-    /* [E][E] for each token, [E / 4][E / 2] for its 4 pixels, [E / 8][count] for its 16 */
-    samc_stopwatch_lap(call->stopwatch, "up-scaling",
-                       2.0 * (double)(tokens * (e * e + e * e / 2 + 2 * e * count)));
+    SAMC_CHECK(samc_arena_take(call->arena, (size_t)count, sizeof *two_way, &two_way, error));
+    SAMC_CHECK(samc_arena_take(call->arena, (size_t)count, sizeof *first, &first, error));
+    for (int64_t i = 0; i < count; i++) {
+        two_way[i] = (samc_two_way_prompt){outputs + prompts[i].n, prompts[i].image,
+                                           prompts[i].given};
+        first[i] = rows;
+        rows += two_way[i].n;
+    }
+    SAMC_CHECK(samc_arena_take(call->arena, (size_t)(rows * e), sizeof *tokens, &tokens, error));
+    for (int64_t i = 0; i < count; i++) {
+        float *own = tokens + first[i] * e;
+
+        memcpy(own, decoder->iou_token, (size_t)e * sizeof *own);
+        memcpy(own + e, decoder->mask_tokens, (size_t)(c->mask_tokens * e) * sizeof *own);
+        memcpy(own + outputs * e, prompts[i].sparse, (size_t)(prompts[i].n * e) * sizeof *own);
+    }
+    SAMC_CHECK(samc_transformer_run(call, &decoder->transformer, pe, photo, count, two_way, tokens,
+                                    error));
+    SAMC_CHECK(run_heads(call, decoder, first_mask, masks, count, prompts, first, tokens, error));
+    samc_stopwatch_lap(call->stopwatch, "heads",
+                       (double)count * (mlp_flops(&decoder->iou_head) +
+                                        masks * mlp_flops(&decoder->hyper[first_mask])));
 
 cleanup:
     samc_arena_give_back(call->arena, mark);
     return status;
 }
 
-samc_status samc_mask_decoder_run(const samc_call *call, const samc_mask_decoder *decoder,
-                                  const float *image_pe, int64_t n, const float *sparse,
-                                  int32_t first, int32_t count, float *image, float *logits,
-                                  float *iou, samc_error *error)
-{
-    const samc_config *c = decoder->config;
-    const int64_t e = c->embed_dim, outputs = 1 + c->mask_tokens;
-    const samc_arena_mark mark = samc_arena_here(call->arena);
-    samc_status status = SAMC_OK;
-    float *tokens, *hyper;
+/* ------------------------------------------------------------------------- up-scaling */
 
-    SAMC_CHECK(
-        samc_arena_take(call->arena, (size_t)((outputs + n) * e), sizeof *tokens, &tokens, error));
-    SAMC_CHECK(samc_arena_take(call->arena, (size_t)(count * e / 8), sizeof *hyper, &hyper, error));
-    memcpy(tokens, decoder->iou_token, (size_t)e * sizeof *tokens);
-    memcpy(tokens + e, decoder->mask_tokens, (size_t)(c->mask_tokens * e) * sizeof *tokens);
-    memcpy(tokens + outputs * e, sparse, (size_t)(n * e) * sizeof *tokens);
-    SAMC_CHECK(samc_transformer_run(call, &decoder->transformer, image_pe, outputs + n, tokens,
-                                    image, error));
-    SAMC_CHECK(samc_mlp_run(call, &decoder->iou_head, 1, tokens, iou, error));
-    for (int32_t i = 0; i < count; i++)
-        SAMC_CHECK(samc_mlp_run(call, &decoder->hyper[first + i], 1, tokens + (1 + first + i) * e,
-                                hyper + i * (e / 8), error));
-    samc_stopwatch_lap(call->stopwatch, "heads",
-                       mlp_flops(&decoder->iou_head) + count * mlp_flops(&decoder->hyper[first]));
-    SAMC_CHECK(samc_mask_decoder_upscale(call, decoder, image, count, hyper, logits, error));
+/* Columns that are up-scaled at a time: their two arrays, 256 x 64 and 128 x 64 floats, are 96 KiB
+ * of an L2. */
+#define UPSCALE_COLUMNS 64
+
+typedef struct upscale_job {
+    const samc_kernels *kernels;
+    const samc_mask_decoder *decoder;
+    samc_blocks blocks;
+    int32_t masks;
+    int64_t count;
+    const samc_upscaling *upscalings;
+    float *scratch; /* [lanes][scratch_size] */
+    int64_t scratch_size;
+} upscale_job;
+
+/* Writes one row of the mask under `columns` tokens from `first` on: parts[x] (x < 4, `step` apart)
+ * holds every token's x-th pixel. Tokens may go on in the next row of the grid. */
+static void write_pixels(const upscale_job *job, int64_t first, int64_t columns, int64_t y,
+                         const float *parts, int64_t step, float *logits)
+{
+    const int64_t grid = job->decoder->config->grid;
+
+    while (columns > 0) {
+        const int64_t x = first % grid, run = grid - x < columns ? grid - x : columns;
+        float *out = logits + ((first / grid * 4 + y) * grid + x) * 4;
+
+        for (int64_t i = 0; i < run; i++)
+            for (int64_t k = 0; k < 4; k++)
+                out[i * 4 + k] = parts[k * step + i];
+        first += run;
+        parts += run;
+        columns -= run;
+    }
+}
+
+/* Tokens first..first+columns-1, channels `pitch` apart at x. */
+static void upscale_columns(const upscale_job *job, const samc_upscaling *u, int64_t first,
+                            int64_t columns, const float *x, float *scratch)
+{
+    const samc_mask_decoder *d = job->decoder;
+    const samc_kernels *k = job->kernels;
+    const int64_t e = d->config->embed_dim, once = e / 4, twice = e / 8, w = UPSCALE_COLUMNS;
+    const int64_t side = 4 * (int64_t)d->config->grid, step = w;
+    float *a = scratch;            /* [4 taps * E / 4][w] */
+    float *b = a + e * w;          /* [4 taps * E / 8][w] of one of those taps */
+    float *pixels = b + e / 2 * w; /* [masks][4 rows][4 columns][w] */
+
+    samc_left_times(k, &d->up0, columns, x, job->blocks.pitch, a, w, 0);
+    for (int64_t tap = 0; tap < 4; tap++) {
+        float *own = a + tap * once * w;
+
+        k->norm_columns(own, w, once, columns, d->bias0, d->up1.weight, d->up1.bias, NORM_EPS,
+                        SAMC_ACT_GELU);
+        samc_left_times(k, &d->up3, columns, own, w, b, w, 0);
+        for (int64_t fine = 0; fine < 4; fine++) {
+            const int64_t y = tap / 2 * 2 + fine / 2, column = tap % 2 * 2 + fine % 2;
+
+            k->gelu_product(b + fine * twice * w, w, twice, columns, d->bias3, u->hyper, job->masks,
+                            pixels + (y * 4 + column) * step, 16 * step);
+        }
+    }
+    for (int32_t i = 0; i < job->masks; i++)
+        for (int64_t y = 0; y < 4; y++)
+            write_pixels(job, first, columns, y, pixels + (i * 4 + y) * 4 * step, step,
+                         u->logits + i * side * side);
+}
+
+static void upscale_tile(void *arg, int64_t tile, int32_t lane)
+{
+    const upscale_job *job = arg;
+    const samc_blocks *blocks = &job->blocks;
+    const samc_upscaling *u = &job->upscalings[tile / blocks->count];
+    const int64_t index = tile % blocks->count, columns = samc_blocks_columns(blocks, index);
+    const float *x = u->image + index * job->decoder->config->embed_dim * blocks->pitch;
+
+    for (int64_t j = 0; j < columns; j += UPSCALE_COLUMNS)
+        upscale_columns(job, u, index * blocks->width + j,
+                        columns - j < UPSCALE_COLUMNS ? columns - j : UPSCALE_COLUMNS, x + j,
+                        job->scratch + lane * job->scratch_size);
+}
+
+samc_status samc_mask_decoder_upscale(const samc_call *call, const samc_mask_decoder *decoder,
+                                      int32_t masks, int64_t count,
+                                      const samc_upscaling *upscalings, samc_error *error)
+{
+    const int64_t e = decoder->config->embed_dim;
+    const samc_arena_mark mark = samc_arena_here(call->arena);
+    upscale_job job = {.kernels = call->kernels,
+                       .decoder = decoder,
+                       .blocks = samc_blocks_of(decoder->config),
+                       .masks = masks,
+                       .count = count,
+                       .upscalings = upscalings};
+    samc_status status = SAMC_OK;
+
+    job.scratch_size = UPSCALE_COLUMNS * (e + e / 2 + 16 * masks) + SAMC_LEFT_SLACK;
+    SAMC_CHECK(samc_arena_take(call->arena, (size_t)samc_threads_count(call->threads),
+                               (size_t)job.scratch_size * sizeof(float), &job.scratch, error));
+    samc_threads_run(call->threads, job.blocks.count * count, upscale_tile, &job);
+    /* [E][E] for each token, [E / 4][E / 2] for its 4 pixels, [E / 8][masks] for its 16 */
+    samc_stopwatch_lap(
+        call->stopwatch, "up-scaling",
+        2.0 * (double)(count * job.blocks.tokens * (e * e + e * e / 2 + 2 * e * masks)));
 
 cleanup:
     samc_arena_give_back(call->arena, mark);

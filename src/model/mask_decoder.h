@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Mask decoder: image embedding + prompt -> low-res logits and predicted IoU. E = embed_dim,
- * T = grid * grid, L = 4 * grid, M = mask_tokens.
+ * Mask decoder: image embedding + prompts -> low-res logits and predicted IoU, in two steps: the
+ * transformer with its heads, and the up-scaling, which costs as much again and is needed only for
+ * masks that somebody wants. E = embed_dim, T = grid * grid, L = 4 * grid, M = mask_tokens; blocks
+ * as in image_blocks.h.
  * Source: modeling/mask_decoder.py.
  */
 #ifndef SAMC_MODEL_MASK_DECODER_H
@@ -12,10 +14,11 @@
 typedef struct samc_mask_decoder {
     const samc_config *config; /* the model's */
     samc_transformer transformer;
-    float *iou_token;     /* [E] */
-    float *mask_tokens;   /* [M][E] */
-    samc_linear up0, up3; /* transposed 2x2 s2 as linear layers: n = (ky * 2 + kx) * channels + c */
-    samc_norm up1;
+    float *iou_token;                     /* [E] */
+    float *mask_tokens;                   /* [M][E] */
+    samc_left up0, up3;                   /* transposed 2x2 s2: m = (ky * 2 + kx) * channels + c */
+    float *bias0, *bias3;                 /* [E / 4], [E / 8] */
+    samc_norm up1;                        /* [E / 4] */
     samc_mlp hyper[SAMC_MAX_MASK_TOKENS]; /* E -> E -> E -> E / 8 */
     samc_mlp iou_head;                    /* E -> hidden -> hidden -> M */
 } samc_mask_decoder;
@@ -26,19 +29,35 @@ samc_status samc_mask_decoder_load(samc_loader *loader, const samc_config *confi
                                    samc_mask_decoder *decoder);
 void samc_mask_decoder_free(samc_mask_decoder *decoder);
 
-/* One prompt: image [T][E] = embedding + dense prompt (overwritten), image_pe [T][E], n sparse
- * tokens [n][E]; logits [count][L][L] of masks first..first+count-1, iou [M] of all. Errors:
- * MEMORY. */
-samc_status samc_mask_decoder_run(const samc_call *call, const samc_mask_decoder *decoder,
-                                  const float *image_pe, int64_t n, const float *sparse,
-                                  int32_t first, int32_t count, float *image, float *logits,
-                                  float *iou, samc_error *error);
+/* One prompt on its way through the decoder. */
+typedef struct samc_decoding {
+    int64_t n;           /* sparse tokens */
+    const float *sparse; /* [n][E] */
+    float *image;        /* blocks of E rows, see samc_two_way_prompt */
+    int given;
+    float *iou;   /* [M]: out, of all masks */
+    float *hyper; /* [count][E / 8]: out, of the masks asked for */
+} samc_decoding;
 
-/* Its last stage: image [T][E] as the transformer leaves it, hyper [count][E / 8] -> logits
- * [count][L][L]. Errors: MEMORY. */
+/* The transformer and the heads of `count` prompts: fills image, iou of all masks and hyper of the
+ * masks first..first+masks-1. pe, photo as in samc_transformer_run. Errors: MEMORY. */
+samc_status samc_mask_decoder_run(const samc_call *call, const samc_mask_decoder *decoder,
+                                  const float *pe, const samc_shared_image *photo, int32_t first,
+                                  int32_t masks, int64_t count, const samc_decoding *prompts,
+                                  samc_error *error);
+
+/* One up-scaling: image as the transformer leaves it, hyper [masks][E / 8] -> logits
+ * [masks][L][L]. */
+typedef struct samc_upscaling {
+    const float *image;
+    const float *hyper;
+    float *logits;
+} samc_upscaling;
+
+/* `count` of them. Errors: MEMORY. */
 samc_status samc_mask_decoder_upscale(const samc_call *call, const samc_mask_decoder *decoder,
-                                      const float *image, int32_t count, const float *hyper,
-                                      float *logits, samc_error *error);
+                                      int32_t masks, int64_t count,
+                                      const samc_upscaling *upscalings, samc_error *error);
 
 /* An MLP with ReLU between its layers: x [m][in] -> y [m][out]. Errors: MEMORY. */
 samc_status samc_mlp_run(const samc_call *call, const samc_mlp *mlp, int64_t m, const float *x,

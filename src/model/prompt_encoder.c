@@ -96,10 +96,27 @@ cleanup:
     return status;
 }
 
+static samc_status make_dense_pe(samc_loader *loader, samc_prompt_encoder *encoder)
+{
+    const samc_config *c = encoder->config;
+    const samc_blocks blocks = samc_blocks_of(c);
+    const samc_call call = {loader->kernels, NULL, NULL, NULL};
+    const size_t size = (size_t)samc_blocks_floats(&blocks, c->embed_dim);
+    float *rows;
+
+    SAMC_TRY(samc_alloc_zero(size, sizeof *encoder->dense_pe, &encoder->dense_pe, loader->error));
+    SAMC_TRY(samc_alloc((size_t)blocks.tokens, (size_t)c->embed_dim * sizeof *rows, &rows,
+                        loader->error));
+    samc_prompt_encoder_dense_pe(c, encoder->gaussian, rows);
+    samc_blocks_fill(&call, &blocks, c->embed_dim, rows, NULL, encoder->dense_pe);
+    free(rows);
+    return SAMC_OK;
+}
+
 samc_status samc_prompt_encoder_load(samc_loader *loader, const samc_config *c,
                                      samc_prompt_encoder *encoder)
 {
-    const int64_t e = c->embed_dim, grid = c->grid;
+    const int64_t e = c->embed_dim;
 
     memset(encoder, 0, sizeof *encoder);
     encoder->config = c;
@@ -118,12 +135,7 @@ samc_status samc_prompt_encoder_load(samc_loader *loader, const samc_config *c,
     SAMC_TRY(samc_loader_values(loader, PREFIX, "no_mask_embed.weight", (const int64_t[4]){1, e},
                                 &encoder->no_mask));
     SAMC_TRY(load_mask_path(loader, c, encoder));
-    if (!encoder->gaussian)
-        return SAMC_OK;
-    SAMC_TRY(samc_alloc((size_t)(grid * grid), (size_t)e * sizeof(float), &encoder->dense_pe,
-                        loader->error));
-    samc_prompt_encoder_dense_pe(c, encoder->gaussian, encoder->dense_pe);
-    return SAMC_OK;
+    return encoder->gaussian ? make_dense_pe(loader, encoder) : SAMC_OK;
 }
 
 void samc_prompt_encoder_free(samc_prompt_encoder *encoder)

@@ -7,7 +7,7 @@
 #ifndef SAMC_MODEL_PROMPT_ENCODER_H
 #define SAMC_MODEL_PROMPT_ENCODER_H
 
-#include "model/config.h"
+#include "model/image_blocks.h"
 #include "model/loader.h"
 
 /* Labels of sparse positions. */
@@ -27,7 +27,7 @@ typedef struct samc_prompt_encoder {
     float *no_mask;                  /* [E] */
     samc_linear mask0, mask3, mask6; /* 2x2 s2, 2x2 s2 (k = (ky * 2 + kx) * channels + c), 1x1 */
     samc_norm mask1, mask4;
-    float *dense_pe; /* [T][E]: the position encoding of the grid */
+    float *dense_pe; /* the position encoding of the grid, blocks of E rows */
 } samc_prompt_encoder;
 
 /* Takes "prompt_encoder.*" from the loader; `config` must outlive it. Call samc_prompt_encoder_free

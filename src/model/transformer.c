@@ -11,16 +11,19 @@
 /* Not 1e-6 as everywhere else in SAM: these norms keep torch's default. */
 #define NORM_EPS 1e-5f
 
+/* Tokens of a prompt from which on its self-attention is worth waking threads. */
+#define MANY_TOKENS 64
+
 static samc_status load_projections(samc_loader *loader, const char *prefix, int64_t e,
-                                    int64_t inner, samc_projections *p)
+                                    samc_projections *p)
 {
-    char name[160];
+    char name[176];
 
 #define NAME(part) (snprintf(name, sizeof name, "%s.%s", prefix, part), name)
-    SAMC_TRY(samc_loader_linear(loader, NAME("q_proj"), inner, e, 1, &p->q));
-    SAMC_TRY(samc_loader_linear(loader, NAME("k_proj"), inner, e, 1, &p->k));
-    SAMC_TRY(samc_loader_linear(loader, NAME("v_proj"), inner, e, 1, &p->v));
-    SAMC_TRY(samc_loader_linear(loader, NAME("out_proj"), e, inner, 1, &p->out));
+    SAMC_TRY(samc_loader_linear(loader, NAME("q_proj"), e, e, 1, &p->q));
+    SAMC_TRY(samc_loader_linear(loader, NAME("k_proj"), e, e, 1, &p->k));
+    SAMC_TRY(samc_loader_linear(loader, NAME("v_proj"), e, e, 1, &p->v));
+    SAMC_TRY(samc_loader_linear(loader, NAME("out_proj"), e, e, 1, &p->out));
     return SAMC_OK;
 }
 
@@ -31,17 +34,17 @@ static samc_status load_block(samc_loader *loader, const samc_config *c, int32_t
     char prefix[96], name[160];
 
     (void)snprintf(prefix, sizeof prefix, "mask_decoder.transformer.layers.%d", (int)index);
-    SAMC_TRY(load_projections(loader, NAME("self_attn"), e, e, &block->self_attention));
+    SAMC_TRY(load_projections(loader, NAME("self_attn"), e, &block->self_attention));
     SAMC_TRY(samc_loader_norm(loader, NAME("norm1"), e, &block->norm1));
-    SAMC_TRY(load_projections(loader, NAME("cross_attn_token_to_image"), e, c->cross_dim,
-                              &block->token_to_image));
+    SAMC_TRY(samc_look_load(loader, NAME("cross_attn_token_to_image"), e, c->cross_dim,
+                            &block->token_to_image));
     SAMC_TRY(samc_loader_norm(loader, NAME("norm2"), e, &block->norm2));
     SAMC_TRY(samc_loader_linear(loader, NAME("mlp.lin1"), c->decoder_mlp, e, 1, &block->lin1));
     SAMC_TRY(samc_loader_linear(loader, NAME("mlp.lin2"), e, c->decoder_mlp, 1, &block->lin2));
     SAMC_TRY(samc_loader_norm(loader, NAME("norm3"), e, &block->norm3));
     SAMC_TRY(samc_loader_norm(loader, NAME("norm4"), e, &block->norm4));
-    SAMC_TRY(load_projections(loader, NAME("cross_attn_image_to_token"), e, c->cross_dim,
-                              &block->image_to_token));
+    SAMC_TRY(samc_reply_load(loader, NAME("cross_attn_image_to_token"), e, c->cross_dim,
+                             &block->image_to_token));
 #undef NAME
     return SAMC_OK;
 }
@@ -55,8 +58,8 @@ samc_status samc_transformer_load(samc_loader *loader, const samc_config *c,
                              &transformer->blocks, loader->error));
     for (int32_t i = 0; i < c->decoder_depth; i++)
         SAMC_TRY(load_block(loader, c, i, &transformer->blocks[i]));
-    SAMC_TRY(load_projections(loader, "mask_decoder.transformer.final_attn_token_to_image",
-                              c->embed_dim, c->cross_dim, &transformer->final_attention));
+    SAMC_TRY(samc_look_load(loader, "mask_decoder.transformer.final_attn_token_to_image",
+                            c->embed_dim, c->cross_dim, &transformer->final_attention));
     return samc_loader_norm(loader, "mask_decoder.transformer.norm_final_attn", c->embed_dim,
                             &transformer->norm_final);
 }
@@ -75,8 +78,8 @@ void samc_transformer_free(samc_transformer *transformer)
         samc_two_way_block *block = &transformer->blocks[i];
 
         free_projections(&block->self_attention);
-        free_projections(&block->token_to_image);
-        free_projections(&block->image_to_token);
+        samc_look_free(&block->token_to_image);
+        samc_reply_free(&block->image_to_token);
         samc_norm_free(&block->norm1);
         samc_norm_free(&block->norm2);
         samc_norm_free(&block->norm3);
@@ -85,153 +88,350 @@ void samc_transformer_free(samc_transformer *transformer)
         samc_linear_free(&block->lin2);
     }
     free(transformer->blocks);
-    free_projections(&transformer->final_attention);
+    samc_look_free(&transformer->final_attention);
     samc_norm_free(&transformer->norm_final);
 }
 
-/* Scratch of one run; a "side" is tokens or image. */
+/* ------------------------------------------------------------------------- what a photo shares */
+
+static samc_cross cross_of(const samc_call *call, const samc_transformer *transformer,
+                           const float *pe)
+{
+    const samc_config *c = transformer->config;
+
+    return (samc_cross){call->kernels, samc_blocks_of(c), c->embed_dim,
+                        c->cross_dim,  c->decoder_heads,  pe};
+}
+
+typedef struct photo_job {
+    const samc_cross *cross;
+    const samc_two_way_block *first;
+    const samc_shared_image *photo;
+    float *images; /* [lanes] blocks */
+    const samc_cross_scratch *scratch;
+} photo_job;
+
+static void photo_tile(void *arg, int64_t index, int32_t lane)
+{
+    const photo_job *job = arg;
+    const samc_cross *c = job->cross;
+    float *x = job->images + lane * (c->e * c->blocks.pitch + SAMC_LEFT_SLACK);
+
+    samc_blocks_from_planes(&c->blocks, index, c->e, job->photo->planes, job->photo->no_mask, x);
+    samc_shared_block(c, &job->first->token_to_image, &job->first->image_to_token, index, x,
+                      &job->scratch[lane], &job->photo->projections);
+}
+
+/* [lanes] for prompts of at most n tokens. */
+static samc_status take_scratch(const samc_call *call, const samc_cross *cross, int64_t n,
+                                samc_cross_scratch **scratch, samc_error *error)
+{
+    const int32_t lanes = samc_threads_count(call->threads);
+
+    SAMC_TRY(samc_arena_take(call->arena, (size_t)lanes, sizeof **scratch, scratch, error));
+    for (int32_t i = 0; i < lanes; i++)
+        SAMC_TRY(samc_cross_scratch_take(cross, n, call->arena, &(*scratch)[i], error));
+    return SAMC_OK;
+}
+
+samc_status samc_shared_image_project(const samc_call *call, const samc_transformer *transformer,
+                                      const float *pe, samc_shared_image *photo, samc_error *error)
+{
+    const samc_cross cross = cross_of(call, transformer, pe);
+    const samc_arena_mark mark = samc_arena_here(call->arena);
+    const size_t blocks = (size_t)samc_blocks_floats(&cross.blocks, cross.inner);
+    const size_t rows = (size_t)(cross.blocks.tokens * cross.inner + SAMC_LEFT_SLACK);
+    samc_shared_projections *p = &photo->projections;
+    samc_status status = SAMC_OK;
+    samc_cross_scratch *scratch = NULL;
+    float *images = NULL;
+
+    *p = (samc_shared_projections){NULL, NULL, NULL};
+    SAMC_CHECK(samc_alloc_zero(blocks, sizeof *p->keys, &p->keys, error));
+    SAMC_CHECK(samc_alloc_zero(blocks, sizeof *p->queries, &p->queries, error));
+    SAMC_CHECK(samc_alloc_zero(rows, sizeof *p->values, &p->values, error));
+    SAMC_CHECK(take_scratch(call, &cross, 0, &scratch, error));
+    SAMC_CHECK(samc_arena_take(
+        call->arena, (size_t)samc_threads_count(call->threads),
+        (size_t)(cross.e * cross.blocks.pitch + SAMC_LEFT_SLACK) * sizeof *images, &images, error));
+    photo_job job = {&cross, &transformer->blocks[0], photo, images, scratch};
+    samc_threads_run(call->threads, cross.blocks.count, photo_tile, &job);
+    samc_stopwatch_lap(call->stopwatch, "decoder's first layer",
+                       6.0 * (double)(cross.blocks.tokens * cross.inner * cross.e));
+
+cleanup:
+    samc_arena_give_back(call->arena, mark);
+    return status;
+}
+
+void samc_shared_image_free(samc_shared_image *photo)
+{
+    free(photo->projections.keys);
+    free(photo->projections.queries);
+    free(photo->projections.values);
+    photo->projections = (samc_shared_projections){NULL, NULL, NULL};
+}
+
+/* ------------------------------------------------------------------------- the image side */
+
+/* One pass over the images: the image's reply to the tokens of one layer and its norm, then the
+ * tokens of the next layer look at what came out. The first pass has no reply. */
+typedef struct image_pass {
+    const samc_cross *cross;
+    int64_t count;
+    const samc_two_way_prompt *prompts;
+    const samc_shared_image *photo;
+    const samc_reply *replies; /* [count], or NULL */
+    const samc_norm *norm;     /* after the reply */
+    int unmade;                /* images that are not given do not hold the photo yet */
+    const samc_look *looks;    /* [count] */
+    const samc_cross_scratch *scratch;
+} image_pass;
+
+/* Blocks go round the prompts, so that what they share (position, projections of the photo) is
+ * still in the cache. */
+static void image_tile(void *arg, int64_t tile, int32_t lane)
+{
+    const image_pass *pass = arg;
+    const samc_cross *c = pass->cross;
+    const int64_t index = tile / pass->count, p = tile % pass->count;
+    const samc_two_way_prompt *prompt = &pass->prompts[p];
+    const samc_cross_scratch *scratch = &pass->scratch[lane];
+    float *x = prompt->image + index * c->e * c->blocks.pitch;
+
+    if (pass->replies) {
+        if (pass->unmade && !prompt->given)
+            samc_blocks_from_planes(&c->blocks, index, c->e, pass->photo->planes,
+                                    pass->photo->no_mask, x);
+        samc_reply_block(c, &pass->replies[p], index, x, scratch);
+        c->kernels->norm_columns(x, c->blocks.pitch, c->e, samc_blocks_columns(&c->blocks, index),
+                                 pass->replies[p].weights->out_bias, pass->norm->weight,
+                                 pass->norm->bias, NORM_EPS, SAMC_ACT_NONE);
+    }
+    samc_look_block(c, &pass->looks[p], index, x, scratch);
+}
+
+/* ------------------------------------------------------------------------- the tokens' side */
+
+/* One run. The tokens of all prompts are rows of the same products; `rows` of them. */
 typedef struct two_way {
     const samc_call *call;
     const samc_transformer *transformer;
+    const samc_cross *cross;
+    const samc_shared_image *photo;
+    int64_t count, rows;
+    const samc_two_way_prompt *prompts;
+    const int64_t *first; /* [count]: a prompt's first row */
+    float *tokens;
+    const float *token_pe; /* [rows][E] */
+    float *sum;            /* [rows][E]: tokens + position */
+    float *q, *k, *v;      /* [rows][E or I] */
+    float *reply_k;        /* [rows][I]: what the image will look at */
+    float *reply_v;
+    float *hidden;       /* [rows][decoder_mlp] */
+    samc_reply *replies; /* [count] */
+    samc_look *looks;    /* [count] */
+    const samc_cross_scratch *scratch;
     samc_error *error;
-    int64_t n, image_tokens, e;
-    const float *token_pe, *image_pe; /* [n][E], [T][E] */
-    float *tokens, *image;
-    float *token_sum, *image_sum;                 /* value + position */
-    float *token_q, *token_v, *image_q, *image_v; /* projections, as wide as the attention needs */
-    float *token_out;                             /* [n][E] */
-    float *hidden;                                /* [n][decoder_mlp] */
 } two_way;
 
-static void add(const two_way *w, int64_t rows, const float *a, const float *b, float *sum)
+static samc_status project(const two_way *w, const samc_linear *linear, const float *x,
+                           const float *residual, float *y)
 {
-    memcpy(sum, a, (size_t)(rows * w->e) * sizeof *sum);
-    w->call->kernels->epilogue(sum, rows * w->e, NULL, SAMC_ACT_NONE, b);
-}
-
-/* One attention: queries [m] and keys [n] given with and without position, projected through `p`;
- * the answer, projected back, is added to `base` (NULL: nothing is) and left in `out` [m][E]. */
-static samc_status attend(const two_way *w, const samc_projections *p, int64_t m, const float *q_in,
-                          float *q, int64_t n, const float *k_in, float *k, const float *v_in,
-                          float *v, const float *base, float *out)
-{
-    const int64_t inner = p->q.n, e = w->e, heads = w->transformer->config->decoder_heads;
-    const samc_attention attention = {heads, inner / heads, m,     n,     q, k,
-                                      v,     inner,         inner, inner, q, inner};
-
-    SAMC_TRY(
-        samc_linear_run(w->call, &p->q, m, q_in, e, SAMC_ACT_NONE, NULL, 0, q, inner, w->error));
-    SAMC_TRY(
-        samc_linear_run(w->call, &p->k, n, k_in, e, SAMC_ACT_NONE, NULL, 0, k, inner, w->error));
-    SAMC_TRY(
-        samc_linear_run(w->call, &p->v, n, v_in, e, SAMC_ACT_NONE, NULL, 0, v, inner, w->error));
-    /* a tile writes only the queries that it has read: the answer may take their place */
-    SAMC_TRY(samc_attention_run(w->call, &attention, w->error));
-    return samc_linear_run(w->call, &p->out, m, q, inner, SAMC_ACT_NONE, base, e, out, e, w->error);
-}
-
-/* The stage of `attend` with the same p, m and n has ended. */
-static void lap_attention(const two_way *w, const char *stage, const samc_projections *p, int64_t m,
-                          int64_t n)
-{
-    samc_stopwatch_lap(w->call->stopwatch, stage,
-                       2.0 * (double)(p->q.n * (2 * (m + n) * w->e + 2 * m * n)));
+    return samc_linear_run(w->call, linear, w->rows, x, linear->k, SAMC_ACT_NONE, residual,
+                           linear->n, y, linear->n, w->error);
 }
 
 static void norm_tokens(const two_way *w, const samc_norm *norm)
 {
-    samc_layer_norm_run(w->call, w->n, w->e, w->tokens, norm->weight, norm->bias, NORM_EPS,
-                        w->tokens);
+    for (int64_t i = 0; i < w->rows; i++)
+        w->call->kernels->layer_norm(w->tokens + i * w->cross->e, w->cross->e, norm->weight,
+                                     norm->bias, NORM_EPS, w->tokens + i * w->cross->e);
+}
+
+static void add_position(const two_way *w)
+{
+    const int64_t size = w->rows * w->cross->e;
+
+    memcpy(w->sum, w->tokens, (size_t)size * sizeof *w->sum);
+    w->call->kernels->epilogue(w->sum, size, NULL, SAMC_ACT_NONE, w->token_pe);
+}
+
+static void lap(const two_way *w, const char *stage, double flops)
+{
+    samc_stopwatch_lap(w->call->stopwatch, stage, flops);
 }
 
 static samc_status self_attention(const two_way *w, const samc_two_way_block *block, int first)
 {
-    float *k = w->token_q + w->n * w->e;
-    const float *with_position = first ? w->tokens : w->token_sum;
+    const int64_t e = w->cross->e, heads = w->cross->heads;
+    const samc_projections *p = &block->self_attention;
+    const float *with_position = first ? w->tokens : w->sum;
+    double pairs = 0.0; /* of a query and a key */
 
     /* the first layer has no position and no residual here: its tokens are the position */
     if (!first)
-        add(w, w->n, w->tokens, w->token_pe, w->token_sum);
-    SAMC_TRY(attend(w, &block->self_attention, w->n, with_position, w->token_q, w->n, with_position,
-                    k, w->tokens, w->token_v, first ? NULL : w->tokens, w->token_out));
-    memcpy(w->tokens, w->token_out, (size_t)(w->n * w->e) * sizeof *w->tokens);
+        add_position(w);
+    SAMC_TRY(project(w, &p->q, with_position, NULL, w->q));
+    SAMC_TRY(project(w, &p->k, with_position, NULL, w->k));
+    SAMC_TRY(project(w, &p->v, w->tokens, NULL, w->v));
+    for (int64_t i = 0; i < w->count; i++) {
+        const int64_t n = w->prompts[i].n, at = w->first[i] * e;
+        /* a tile writes only the queries that it has read: the answer may take their place */
+        const samc_attention attention = {heads,     e / heads, n, n, w->q + at, w->k + at,
+                                          w->v + at, e,         e, e, w->q + at, e};
+        const samc_call alone = {w->call->kernels, n < MANY_TOKENS ? NULL : w->call->threads,
+                                 w->call->arena, NULL};
+
+        SAMC_TRY(samc_attention_run(&alone, &attention, w->error));
+        pairs += (double)(n * n);
+    }
+    SAMC_TRY(project(w, &p->out, w->q, first ? NULL : w->tokens, w->tokens));
     norm_tokens(w, &block->norm1);
-    lap_attention(w, "self-attention", &block->self_attention, w->n, w->n);
+    lap(w, "self-attention", 8.0 * (double)(w->rows * e * e) + 4.0 * pairs * (double)e);
     return SAMC_OK;
 }
 
-/* tokens += attention(tokens -> image), then `norm`. Leaves image + position in image_sum. */
-static samc_status tokens_look_at_image(const two_way *w, const samc_projections *p,
-                                        const samc_norm *norm)
+/* Prompts from one side to the other, each on one thread. */
+static void begin_tile(void *arg, int64_t i, int32_t lane)
 {
-    add(w, w->n, w->tokens, w->token_pe, w->token_sum);
-    add(w, w->image_tokens, w->image, w->image_pe, w->image_sum);
-    SAMC_TRY(attend(w, p, w->n, w->token_sum, w->token_q, w->image_tokens, w->image_sum, w->image_q,
-                    w->image, w->image_v, w->tokens, w->tokens));
+    const two_way *w = arg;
+    const int64_t at = w->first[i] * w->cross->inner;
+
+    (void)lane;
+    samc_look_begin(w->cross, &w->looks[i], w->q + at);
+    if (w->replies)
+        samc_reply_begin(w->cross, &w->replies[i], w->reply_k + at, w->reply_v + at);
+}
+
+static void end_tile(void *arg, int64_t i, int32_t lane)
+{
+    const two_way *w = arg;
+
+    (void)lane;
+    samc_look_end(w->cross, &w->looks[i], w->q + w->first[i] * w->cross->inner);
+}
+
+/* The image replies to layer `index` - 1, whose tokens are in reply_k and reply_v, then the tokens
+ * of layer `index` look at it through `look`: tokens += attention, then `norm`. */
+static samc_status meet_image(two_way *w, int32_t index, const samc_look_weights *look,
+                              const samc_norm *norm)
+{
+    const samc_two_way_block *before = index ? &w->transformer->blocks[index - 1] : NULL;
+    const samc_arena_mark mark = samc_arena_here(w->call->arena);
+    samc_status status = SAMC_OK;
+    double flops = 0.0, ends = 0.0, one;
+
+    add_position(w);
+    SAMC_CHECK(project(w, &look->q, w->sum, NULL, w->q));
+    w->replies = NULL;
+    SAMC_CHECK(
+        samc_arena_take(w->call->arena, (size_t)w->count, sizeof *w->looks, &w->looks, w->error));
+    if (before)
+        SAMC_CHECK(samc_arena_take(w->call->arena, (size_t)w->count, sizeof *w->replies,
+                                   &w->replies, w->error));
+    for (int64_t i = 0; i < w->count; i++) {
+        const samc_shared_projections *photo = w->prompts[i].given ? NULL : &w->photo->projections;
+
+        SAMC_CHECK(samc_look_take(w->cross, look, index == 0 ? photo : NULL, w->prompts[i].n,
+                                  w->call->arena, &w->looks[i], w->error));
+        if (before)
+            SAMC_CHECK(samc_reply_take(w->cross, &before->image_to_token, index == 1 ? photo : NULL,
+                                       w->prompts[i].n, w->call->arena, &w->replies[i], w->error));
+    }
+    samc_threads_run(w->call->threads, w->count, begin_tile, w);
+    lap(w, "projections of tokens", 2.0 * (double)(w->rows * look->q.n * look->q.k));
+    image_pass pass = {w->cross,   w->count,   w->prompts,
+                       w->photo,   w->replies, before ? &before->norm4 : NULL,
+                       index == 1, w->looks,   w->scratch};
+    samc_threads_run(w->call->threads, w->cross->blocks.count * w->count, image_tile, &pass);
+    for (int64_t i = 0; i < w->count; i++) {
+        flops += samc_look_flops(w->cross, &w->looks[i], &one);
+        ends += one;
+        flops += before ? samc_reply_flops(w->cross, &w->replies[i], &one) : 0.0;
+        ends += before ? one : 0.0;
+    }
+    lap(w, before ? "image and tokens" : "tokens to image", flops);
+    samc_threads_run(w->call->threads, w->count, end_tile, w);
+    SAMC_CHECK(project(w, &look->out, w->q, w->tokens, w->tokens));
     norm_tokens(w, norm);
-    lap_attention(w, "tokens to image", p, w->n, w->image_tokens);
+    lap(w, "projections of tokens", ends + 2.0 * (double)(w->rows * look->out.n * look->out.k));
+
+cleanup:
+    samc_arena_give_back(w->call->arena, mark);
+    return status;
+}
+
+static samc_status run_block(two_way *w, int32_t index)
+{
+    const samc_two_way_block *block = &w->transformer->blocks[index];
+    const int64_t e = w->cross->e, wide = block->lin1.n;
+
+    SAMC_TRY(self_attention(w, block, index == 0));
+    SAMC_TRY(meet_image(w, index, &block->token_to_image, &block->norm2));
+    SAMC_TRY(samc_linear_run(w->call, &block->lin1, w->rows, w->tokens, e, SAMC_ACT_RELU, NULL, 0,
+                             w->hidden, wide, w->error));
+    SAMC_TRY(project(w, &block->lin2, w->hidden, w->tokens, w->tokens));
+    norm_tokens(w, &block->norm3);
+    lap(w, "token mlp", 4.0 * (double)(w->rows * e * wide));
+    add_position(w);
+    SAMC_TRY(project(w, &block->image_to_token.k, w->sum, NULL, w->reply_k));
+    SAMC_TRY(project(w, &block->image_to_token.v, w->tokens, NULL, w->reply_v));
+    lap(w, "projections of tokens", 4.0 * (double)(w->rows * w->cross->inner * e));
     return SAMC_OK;
 }
 
-static samc_status run_block(const two_way *w, const samc_two_way_block *block, int first)
+static samc_status take_rows(const two_way *w, int64_t width, float **rows)
 {
-    const int64_t e = w->e, wide = block->lin1.n;
-
-    SAMC_TRY(self_attention(w, block, first));
-    SAMC_TRY(tokens_look_at_image(w, &block->token_to_image, &block->norm2));
-    SAMC_TRY(samc_linear_run(w->call, &block->lin1, w->n, w->tokens, e, SAMC_ACT_RELU, NULL, 0,
-                             w->hidden, wide, w->error));
-    SAMC_TRY(samc_linear_run(w->call, &block->lin2, w->n, w->hidden, wide, SAMC_ACT_NONE, w->tokens,
-                             e, w->tokens, e, w->error));
-    norm_tokens(w, &block->norm3);
-    samc_stopwatch_lap(w->call->stopwatch, "token mlp", 4.0 * (double)(w->n * e * wide));
-    add(w, w->n, w->tokens, w->token_pe, w->token_sum);
-    SAMC_TRY(attend(w, &block->image_to_token, w->image_tokens, w->image_sum, w->image_q, w->n,
-                    w->token_sum, w->token_q, w->tokens, w->token_v, w->image, w->image));
-    samc_layer_norm_run(w->call, w->image_tokens, e, w->image, block->norm4.weight,
-                        block->norm4.bias, NORM_EPS, w->image);
-    lap_attention(w, "image to tokens", &block->image_to_token, w->image_tokens, w->n);
-    return SAMC_OK;
+    return samc_arena_take(w->call->arena, (size_t)w->rows, (size_t)width * sizeof **rows, rows,
+                           w->error);
 }
 
 samc_status samc_transformer_run(const samc_call *call, const samc_transformer *transformer,
-                                 const float *image_pe, int64_t n, float *tokens, float *image,
+                                 const float *pe, const samc_shared_image *photo, int64_t count,
+                                 const samc_two_way_prompt *prompts, float *tokens,
                                  samc_error *error)
 {
     const samc_config *c = transformer->config;
+    const samc_cross cross = cross_of(call, transformer, pe);
     const samc_arena_mark mark = samc_arena_here(call->arena);
-    const int64_t e = c->embed_dim, t = (int64_t)c->grid * c->grid;
-    const int64_t inner = c->cross_dim > e ? c->cross_dim : e;
+    const int64_t wide = cross.inner > cross.e ? cross.inner : cross.e;
     two_way w = {.call = call,
                  .transformer = transformer,
-                 .error = error,
-                 .n = n,
-                 .image_tokens = t,
-                 .e = e,
-                 .image_pe = image_pe,
+                 .cross = &cross,
+                 .photo = photo,
+                 .count = count,
+                 .prompts = prompts,
                  .tokens = tokens,
-                 .image = image};
+                 .error = error};
     samc_status status = SAMC_OK;
-    float *token_pe;
+    samc_cross_scratch *scratch = NULL;
+    int64_t *first = NULL, most = 0;
+    float *token_pe = NULL;
 
-    SAMC_CHECK(samc_arena_take(call->arena, (size_t)(n * e), sizeof(float), &token_pe, error));
-    SAMC_CHECK(samc_arena_take(call->arena, (size_t)(n * e), sizeof(float), &w.token_sum, error));
-    SAMC_CHECK(samc_arena_take(call->arena, (size_t)(n * e), sizeof(float), &w.token_out, error));
-    SAMC_CHECK(
-        samc_arena_take(call->arena, (size_t)(n * inner), 2 * sizeof(float), &w.token_q, error));
-    SAMC_CHECK(samc_arena_take(call->arena, (size_t)(n * inner), sizeof(float), &w.token_v, error));
-    SAMC_CHECK(samc_arena_take(call->arena, (size_t)(n * c->decoder_mlp), sizeof(float), &w.hidden,
-                               error));
-    SAMC_CHECK(samc_arena_take(call->arena, (size_t)(t * e), sizeof(float), &w.image_sum, error));
-    SAMC_CHECK(
-        samc_arena_take(call->arena, (size_t)(t * c->cross_dim), sizeof(float), &w.image_q, error));
-    SAMC_CHECK(
-        samc_arena_take(call->arena, (size_t)(t * c->cross_dim), sizeof(float), &w.image_v, error));
-    memcpy(token_pe, tokens, (size_t)(n * e) * sizeof *tokens);
+    SAMC_CHECK(samc_arena_take(call->arena, (size_t)count, sizeof *first, &first, error));
+    for (int64_t i = 0; i < count; i++) {
+        first[i] = w.rows;
+        w.rows += prompts[i].n;
+        most = prompts[i].n > most ? prompts[i].n : most;
+    }
+    w.first = first;
+    SAMC_CHECK(take_rows(&w, cross.e, &token_pe));
+    SAMC_CHECK(take_rows(&w, cross.e, &w.sum));
+    SAMC_CHECK(take_rows(&w, wide, &w.q));
+    SAMC_CHECK(take_rows(&w, wide, &w.k));
+    SAMC_CHECK(take_rows(&w, wide, &w.v));
+    SAMC_CHECK(take_rows(&w, cross.inner, &w.reply_k));
+    SAMC_CHECK(take_rows(&w, cross.inner, &w.reply_v));
+    SAMC_CHECK(take_rows(&w, c->decoder_mlp, &w.hidden));
+    SAMC_CHECK(take_scratch(call, &cross, most, &scratch, error));
+    memcpy(token_pe, tokens, (size_t)(w.rows * cross.e) * sizeof *tokens);
     w.token_pe = token_pe;
+    w.scratch = scratch;
     for (int32_t i = 0; i < c->decoder_depth; i++)
-        SAMC_CHECK(run_block(&w, &transformer->blocks[i], i == 0));
-    SAMC_CHECK(tokens_look_at_image(&w, &transformer->final_attention, &transformer->norm_final));
+        SAMC_CHECK(run_block(&w, i));
+    SAMC_CHECK(
+        meet_image(&w, c->decoder_depth, &transformer->final_attention, &transformer->norm_final));
 
 cleanup:
     samc_arena_give_back(call->arena, mark);

@@ -27,7 +27,6 @@ samc_status samc_embedding_new(const samc_model *model, int32_t width, int32_t h
     e->frame = samc_frame_of(width, height, c->image_size);
     e->channels = c->embed_dim;
     e->grid = c->grid;
-    SAMC_CHECK(samc_alloc(floats, sizeof *e->tokens, &e->tokens, error));
     SAMC_CHECK(samc_alloc(floats, sizeof *e->planes, &e->planes, error));
     *embedding = e;
 
@@ -41,9 +40,18 @@ void samc_embedding_free(samc_embedding *embedding)
 {
     if (!embedding)
         return;
-    free(embedding->tokens);
+    samc_shared_image_free(&embedding->photo);
     free(embedding->planes);
     free(embedding);
+}
+
+samc_status samc_embedding_finish(const samc_call *call, const samc_model *model,
+                                  samc_embedding *embedding, samc_error *error)
+{
+    embedding->photo.planes = embedding->planes;
+    embedding->photo.no_mask = model->prompt_encoder.no_mask;
+    return samc_shared_image_project(call, &model->mask_decoder.transformer,
+                                     model->prompt_encoder.dense_pe, &embedding->photo, error);
 }
 
 void samc_embedding_photo_size(const samc_embedding *embedding, int32_t *width, int32_t *height)
@@ -136,12 +144,15 @@ samc_status samc_embedding_load(const samc_model *model, const char *path,
     samc_tensors *file = NULL;
     samc_embedding *e = NULL;
     const samc_tensor *t = NULL;
+    samc_arena arena = {NULL, NULL};
+    samc_call call = {NULL, NULL, &arena, NULL};
     int64_t tokens;
 
     if (!model || !path || !embedding)
         return SAMC_FAIL(error, ARGUMENT,
                          "samc_embedding_load: give a model, a path and a place "
                          "for the embedding");
+    call.kernels = model->kernels;
     tokens = (int64_t)model->config.grid * model->config.grid;
     SAMC_CHECK(samc_tensors_open(path, &file, error));
     SAMC_CHECK(check_file(model, path, file, &t, error));
@@ -153,12 +164,11 @@ samc_status samc_embedding_load(const samc_model *model, const char *path,
             status = SAMC_FAIL(error, FORMAT, "%s: value %lld is not finite", path, (long long)i);
             goto cleanup;
         }
-    for (int64_t i = 0; i < tokens; i++)
-        for (int64_t c = 0; c < e->channels; c++)
-            e->tokens[i * e->channels + c] = e->planes[c * tokens + i];
+    SAMC_CHECK(samc_embedding_finish(&call, model, e, error));
     *embedding = e;
 
 cleanup:
+    samc_arena_free(&arena);
     samc_tensors_close(file);
     if (status != SAMC_OK)
         samc_embedding_free(e);

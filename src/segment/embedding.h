@@ -12,12 +12,16 @@ struct samc_embedding {
     char identity[33]; /* of the model that made it */
     samc_frame frame;
     int32_t channels, grid;
-    float *tokens; /* [grid * grid][channels], as the decoder wants it */
-    float *planes; /* [channels][grid][grid], as the reference has it */
+    float *planes;           /* [channels][grid][grid], as the reference has it */
+    samc_shared_image photo; /* what all prompts share: see samc_embedding_finish */
 };
 
-/* An embedding of that model with undefined values. Errors: MEMORY. */
+/* An embedding of that model with undefined planes. Errors: MEMORY. */
 samc_status samc_embedding_new(const samc_model *model, int32_t width, int32_t height,
                                samc_embedding **embedding, samc_error *error);
+/* The planes are there: computes what the decoder's first layer makes of them for every prompt
+ * without a mask, once. From here on the embedding does not change. Errors: MEMORY. */
+samc_status samc_embedding_finish(const samc_call *call, const samc_model *model,
+                                  samc_embedding *embedding, samc_error *error);
 
 #endif

@@ -24,7 +24,7 @@ samc_status samc_encode(samc_context *context, const samc_model *model, const sa
     samc_status status = SAMC_OK;
     samc_call call;
     int64_t tokens;
-    float *patches;
+    float *patches, *rows;
 
     if (!context || !model || !embedding || (options && options->struct_size < sizeof *options))
         return SAMC_FAIL(error, ARGUMENT,
@@ -38,13 +38,13 @@ samc_status samc_encode(samc_context *context, const samc_model *model, const sa
                                sizeof *patches, &patches, error));
     SAMC_CHECK(samc_transform_patches(&call, &model->config, image, &e->frame, patches, error));
     samc_stopwatch_lap(call.stopwatch, "resize, patches", 0.0);
+    SAMC_CHECK(samc_arena_take(&arena, (size_t)(tokens * e->channels), sizeof *rows, &rows, error));
     SAMC_CHECK(samc_image_encoder_run(&call, &model->image_encoder, patches,
                                       options ? options->progress : NULL,
-                                      options ? options->user : NULL, e->tokens, error));
-    for (int64_t c = 0; c < e->channels; c++)
-        for (int64_t i = 0; i < tokens; i++)
-            e->planes[c * tokens + i] = e->tokens[i * e->channels + c];
+                                      options ? options->user : NULL, rows, error));
+    call.kernels->transpose(rows, e->channels, tokens, e->channels, e->planes, tokens);
     samc_stopwatch_lap(call.stopwatch, "transpose", 0.0);
+    SAMC_CHECK(samc_embedding_finish(&call, model, e, error));
     *embedding = e;
 
 cleanup:
@@ -151,60 +151,116 @@ static samc_status sparse_tokens(const predict_job *job, const samc_prompt *prom
     return SAMC_OK;
 }
 
-/* image [T][E] = embedding + the dense prompt. */
-static samc_status dense_image(const predict_job *job, const samc_prompt *prompt, float *image)
-{
-    const samc_kernels *k = job->call.kernels;
-    const int64_t e = job->embedding->channels;
-    const int64_t tokens = (int64_t)job->embedding->grid * job->embedding->grid;
-    const float *no_mask = job->model->prompt_encoder.no_mask;
+/* Prompts are computed in groups: the tokens of a group pass through the weights together, and
+ * the images of a group stay in an L3 between one layer and the next. */
+#define GROUP_BYTES ((int64_t)16 << 20)
+#define GROUP_MOST 32
 
-    if (prompt->mask_input) {
-        SAMC_TRY(samc_prompt_encoder_mask(&job->call, &job->model->prompt_encoder,
-                                          prompt->mask_input, image, job->error));
-        k->epilogue(image, tokens * e, NULL, SAMC_ACT_NONE, job->embedding->tokens);
-        return SAMC_OK;
-    }
-    memcpy(image, job->embedding->tokens, (size_t)(tokens * e) * sizeof *image);
-    for (int64_t i = 0; i < tokens; i++)
-        k->epilogue(image + i * e, e, no_mask, SAMC_ACT_NONE, NULL);
+static int64_t group_size(const samc_blocks *blocks, int64_t e)
+{
+    const int64_t fit = GROUP_BYTES / (samc_blocks_floats(blocks, e) * (int64_t)sizeof(float));
+
+    return fit < 1 ? 1 : fit > GROUP_MOST ? GROUP_MOST : fit;
+}
+
+/* image = embedding + the dense prompt that the mask input gives. */
+static samc_status dense_image(const predict_job *job, const samc_blocks *blocks,
+                               const samc_prompt *prompt, float *image)
+{
+    const int64_t e = job->embedding->channels;
+    const samc_arena_mark mark = samc_arena_here(job->call.arena);
+    samc_status status = SAMC_OK;
+    float *dense;
+
+    SAMC_CHECK(samc_arena_take(job->call.arena, (size_t)(blocks->tokens * e), sizeof *dense, &dense,
+                               job->error));
+    SAMC_CHECK(samc_prompt_encoder_mask(&job->call, &job->model->prompt_encoder, prompt->mask_input,
+                                        dense, job->error));
+    samc_blocks_fill(&job->call, blocks, e, dense, job->embedding->planes, image);
+
+cleanup:
+    samc_arena_give_back(job->call.arena, mark);
+    return status;
+}
+
+/* Tells how many prompts are done, halves counted too; fails where the user wants to stop and there
+ * is something left to do. */
+static samc_status tell(const predict_job *job, double done, int64_t of)
+{
+    const samc_predict_options *o = job->options;
+
+    if (o->progress && o->progress(o->user, done / (double)of) && done < (double)of)
+        return SAMC_FAIL(job->error, CANCELLED,
+                         "prediction was cancelled after %lld of %lld prompts", (long long)done,
+                         (long long)of);
     return SAMC_OK;
 }
 
-static samc_status predict_one(const predict_job *job, const samc_prompt *prompt, int64_t index,
-                               samc_masks *masks)
+/* The low-res logits and predicted IoU of `count` prompts, from prompt `first` on. */
+static samc_status decode_group(const predict_job *job, const samc_prompt *prompts, int64_t first,
+                                int64_t count, samc_masks *masks)
 {
-    const samc_model *model = job->model;
-    const int64_t side = masks->low_res_size, first = index * masks->n_masks;
-    const int64_t tokens = (int64_t)job->embedding->grid * job->embedding->grid;
+    const samc_mask_decoder *decoder = &job->model->mask_decoder;
+    const samc_blocks blocks = samc_blocks_of(&job->model->config);
+    const int64_t e = job->embedding->channels, low = (int64_t)masks->low_res_size;
+    const int32_t n_masks = masks->n_masks, first_mask = job->options->multimask ? 1 : 0;
+    samc_arena *arena = job->call.arena;
+    samc_decoding *decodings;
+    samc_upscaling *upscalings;
+    float *images, *hyper, *iou;
+
+    SAMC_TRY(samc_arena_take(arena, (size_t)count, sizeof *decodings, &decodings, job->error));
+    SAMC_TRY(samc_arena_take(arena, (size_t)count, sizeof *upscalings, &upscalings, job->error));
+    SAMC_TRY(samc_arena_take(arena, (size_t)(count * samc_blocks_floats(&blocks, e)),
+                             sizeof *images, &images, job->error));
+    SAMC_TRY(samc_arena_take(arena, (size_t)(count * n_masks * e / 8), sizeof *hyper, &hyper,
+                             job->error));
+    SAMC_TRY(samc_arena_take(arena, (size_t)count, SAMC_MAX_MASK_TOKENS * sizeof *iou, &iou,
+                             job->error));
+    for (int64_t i = 0; i < count; i++) {
+        const samc_prompt *prompt = &prompts[first + i];
+        samc_decoding *d = &decodings[i];
+        float *sparse = NULL;
+
+        *d = (samc_decoding){.image = images + i * samc_blocks_floats(&blocks, e),
+                             .given = prompt->mask_input != NULL,
+                             .iou = iou + i * SAMC_MAX_MASK_TOKENS,
+                             .hyper = hyper + i * n_masks * (e / 8)};
+        SAMC_TRY(sparse_tokens(job, prompt, &d->n, &sparse));
+        d->sparse = sparse;
+        if (d->given)
+            SAMC_TRY(dense_image(job, &blocks, prompt, d->image));
+        upscalings[i] = (samc_upscaling){d->image, d->hyper,
+                                         masks->low_res_logits + (first + i) * n_masks * low * low};
+    }
+    samc_stopwatch_lap(job->call.stopwatch, "prompt", 0.0);
+    SAMC_TRY(samc_mask_decoder_run(&job->call, decoder, job->model->prompt_encoder.dense_pe,
+                                   &job->embedding->photo, first_mask, n_masks, count, decodings,
+                                   job->error));
+    SAMC_TRY(tell(job, (double)first + 0.5 * (double)count, masks->n_prompts));
+    for (int64_t i = 0; i < count; i++)
+        memcpy(masks->predicted_iou + (first + i) * n_masks, decodings[i].iou + first_mask,
+               (size_t)n_masks * sizeof *iou);
+    return samc_mask_decoder_upscale(&job->call, decoder, n_masks, count, upscalings, job->error);
+}
+
+static samc_status predict_group(const predict_job *job, const samc_prompt *prompts, int64_t first,
+                                 int64_t count, samc_masks *masks)
+{
+    const int64_t side = masks->low_res_size;
     const size_t pixels = (size_t)masks->width * (size_t)masks->height;
     const samc_arena_mark mark = samc_arena_here(job->call.arena);
-    float iou[SAMC_MAX_MASK_TOKENS], *sparse, *image;
-    float *low_res = masks->low_res_logits + first * side * side;
-    const int32_t first_mask = job->options->multimask ? 1 : 0;
     samc_status status = SAMC_OK;
-    int64_t n;
 
-    SAMC_CHECK(sparse_tokens(job, prompt, &n, &sparse));
-    SAMC_CHECK(samc_arena_take(job->call.arena, (size_t)(tokens * job->embedding->channels),
-                               sizeof *image, &image, job->error));
-    SAMC_CHECK(dense_image(job, prompt, image));
-    samc_stopwatch_lap(job->call.stopwatch, "prompt", 0.0);
-    SAMC_CHECK(samc_mask_decoder_run(&job->call, &model->mask_decoder,
-                                     model->prompt_encoder.dense_pe, n, sparse, first_mask,
-                                     masks->n_masks, image, low_res, iou, job->error));
-    memcpy(masks->predicted_iou + first, iou + first_mask, (size_t)masks->n_masks * sizeof *iou);
+    SAMC_CHECK(decode_group(job, prompts, first, count, masks));
     if (!job->options->want_masks && !job->options->want_logits)
         goto cleanup;
-    for (int64_t i = 0; i < masks->n_masks; i++) {
-        const size_t at = (size_t)(first + i);
-
+    for (int64_t i = first * masks->n_masks; i < (first + count) * masks->n_masks; i++)
         SAMC_CHECK(samc_postprocess_run(
-            &job->call, &job->post, low_res + i * side * side,
-            job->options->want_masks ? masks->masks + at * pixels : NULL,
-            job->options->want_logits ? masks->logits + at * pixels : NULL,
-            job->options->want_masks ? masks->stability_score + at : NULL, job->error));
-    }
+            &job->call, &job->post, masks->low_res_logits + i * side * side,
+            job->options->want_masks ? masks->masks + (size_t)i * pixels : NULL,
+            job->options->want_logits ? masks->logits + (size_t)i * pixels : NULL,
+            job->options->want_masks ? masks->stability_score + i : NULL, job->error));
     samc_stopwatch_lap(job->call.stopwatch, "masks of the photo's size", 0.0);
 
 cleanup:
@@ -241,13 +297,16 @@ samc_status samc_predict(samc_context *context, const samc_model *model,
                          samc_error *error)
 {
     const samc_predict_options defaults = SAMC_PREDICT_OPTIONS_INIT;
-    samc_arena arena = {NULL, NULL};
+    samc_arena own = {NULL, NULL}, *arena;
     samc_status status = SAMC_OK;
     predict_job job;
     samc_masks answer;
+    samc_blocks blocks;
+    size_t group;
 
     options = options ? options : &defaults;
     SAMC_TRY(check_call(context, model, embedding, prompts, n_prompts, options, masks, error));
+    arena = samc_context_take_arena(context, &own);
     answer = *masks;
     answer.n_prompts = (int32_t)n_prompts;
     answer.n_masks = options->multimask ? model->config.mask_tokens - 1 : 1;
@@ -255,27 +314,25 @@ samc_status samc_predict(samc_context *context, const samc_model *model,
     answer.height = embedding->frame.height;
     answer.low_res_size = samc_config_low_res(&model->config);
     SAMC_CHECK(own_all(&answer, options, error));
-    job = (predict_job){{model->kernels, context->threads, &arena, context->stopwatch},
+    blocks = samc_blocks_of(&model->config);
+    group = (size_t)group_size(&blocks, model->config.embed_dim);
+    job = (predict_job){{model->kernels, context->threads, arena, context->stopwatch},
                         model,
                         embedding,
                         options,
                         {embedding->frame, answer.low_res_size, model->config.image_size,
                          options->mask_threshold, options->stability_offset},
                         error};
-    for (size_t i = 0; i < n_prompts; i++) {
-        SAMC_CHECK(predict_one(&job, &prompts[i], (int64_t)i, &answer));
-        if (options->progress &&
-            options->progress(options->user, (double)(i + 1) / (double)n_prompts) &&
-            i + 1 < n_prompts) {
-            status = SAMC_FAIL(error, CANCELLED,
-                               "prediction was cancelled after %zu of %zu prompts", i + 1,
-                               n_prompts);
-            goto cleanup;
-        }
+    for (size_t done = 0; done < n_prompts;) {
+        const size_t count = n_prompts - done < group ? n_prompts - done : group;
+
+        SAMC_CHECK(predict_group(&job, prompts, (int64_t)done, (int64_t)count, &answer));
+        done += count;
+        SAMC_CHECK(tell(&job, (double)done, (int64_t)n_prompts));
     }
 
 cleanup:
-    samc_arena_free(&arena);
+    samc_context_return_arena(context, arena);
     if (status == SAMC_OK)
         *masks = answer;
     else

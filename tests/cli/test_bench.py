@@ -6,7 +6,8 @@ import unittest
 from samc_test import MODEL, Case
 
 # The sizes of tests/golden/tiny.pth (tools/parity/models.py: TINY).
-TOKENS, DIM, MLP, PATCH, DEPTH, GLOBALS, WINDOW, GRID, EMBED = 100, 40, 160, 768, 3, 1, 4, 10, 32
+TOKENS, DIM, MLP, PATCH, DEPTH, GLOBALS, WINDOW, GRID = 100, 40, 160, 768, 3, 1, 4, 10
+EMBED, INNER = 32, 16
 
 
 def encoder_products():
@@ -23,6 +24,7 @@ def encoder_products():
         "norm2, mlp": DEPTH * TOKENS * 2 * DIM * MLP,
         "neck": TOKENS * EMBED * (DIM + 9 * EMBED),
         "transpose": 0,
+        "decoder's first layer": 3 * TOKENS * EMBED * INNER,
     }
 
 

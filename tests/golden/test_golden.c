@@ -168,6 +168,29 @@ static void same(const char *what, const char *name, const float *ours, const sa
     same_sampled(what, name, ours, 1, samc_tensor_elements(golden), 1, golden, 0);
 }
 
+/* [T][E] as blocks, and back. */
+static float *blocks_of(const float *rows)
+{
+    const samc_blocks blocks = samc_blocks_of(&t.model->config);
+    float *out = take_floats(samc_blocks_floats(&blocks, t.e));
+
+    samc_blocks_fill(&t.call, &blocks, t.e, rows, NULL, out);
+    return out;
+}
+
+static float *rows_of(const float *blocks)
+{
+    const samc_blocks b = samc_blocks_of(&t.model->config);
+    float *out = take_floats(t.tokens * t.e);
+
+    for (int64_t i = 0; i < t.tokens * t.e; i++) {
+        const int64_t token = i / t.e, channel = i % t.e;
+
+        out[i] = blocks[(token / b.width * t.e + channel) * b.pitch + token % b.width];
+    }
+    return out;
+}
+
 /* The picture of tools/parity/photos.py. */
 static samc_image photo(const char *name)
 {
@@ -266,12 +289,12 @@ static int64_t object_count(const char *name)
 static void test_dense_pe(void **state)
 {
     const float *right = channels_last(want("", "dense_pe"), 1, t.e);
+    const float *ours = rows_of(t.model->prompt_encoder.dense_pe);
 
     (void)state;
     for (int64_t i = 0; i < t.tokens * t.e; i++)
-        if (!(fabsf(t.model->prompt_encoder.dense_pe[i] - right[i]) <= (float)LIMIT))
-            fail_msg("position encoding: %g, not %g", (double)t.model->prompt_encoder.dense_pe[i],
-                     (double)right[i]);
+        if (!(fabsf(ours[i] - right[i]) <= (float)LIMIT))
+            fail_msg("position encoding: %g, not %g", (double)ours[i], (double)right[i]);
 }
 
 static void test_sparse(void **state)
@@ -345,33 +368,61 @@ static float *image_of(const char *name, int64_t p)
     return image;
 }
 
-static void test_transformer(void **state)
+/* The photo of a golden prompt without a mask, its projections made; free with
+ * samc_shared_image_free. */
+static samc_shared_image photo_of(const char *name)
+{
+    char photo_name[32];
+    samc_shared_image shared = {.no_mask = t.model->prompt_encoder.no_mask};
+
+    (void)snprintf(photo_name, sizeof photo_name, "%.*s", (int)strcspn(name, "/"), name);
+    shared.planes = floats(want(photo_name, "neck"));
+    OK(samc_shared_image_project(&t.call, &t.model->mask_decoder.transformer,
+                                 t.model->prompt_encoder.dense_pe, &shared, &error));
+    return shared;
+}
+
+/* All prompts of one golden case in one call, with their images given or taken from the photo. */
+static void check_transformer(const char *name, int detailed, const samc_shared_image *shared)
 {
     const samc_mask_decoder *decoder = &t.model->mask_decoder;
+    const samc_tensor *hs = want(name, "hs"), *sparse = find(name, "sparse");
+    const int64_t n = hs->shape[1], given = n - 1 - t.masks, count = hs->shape[0];
+    const samc_blocks blocks = samc_blocks_of(&t.model->config);
+    const float *prompt = sparse ? floats(sparse) : NULL;
+    float *all = take_floats(count * n * t.e);
+    samc_two_way_prompt prompts[MAX_PROMPTS];
 
+    for (int64_t p = 0; p < count; p++) {
+        float *tokens = all + p * n * t.e;
+
+        prompts[p] = (samc_two_way_prompt){n, NULL, !shared};
+        prompts[p].image = shared ? take_floats(samc_blocks_floats(&blocks, t.e))
+                                  : blocks_of(image_of(name, p));
+        memcpy(tokens, decoder->iou_token, (size_t)t.e * sizeof *tokens);
+        memcpy(tokens + t.e, decoder->mask_tokens, (size_t)(t.masks * t.e) * sizeof *tokens);
+        if (prompt)
+            memcpy(tokens + (1 + t.masks) * t.e, prompt + p * given * t.e,
+                   (size_t)(given * t.e) * sizeof *tokens);
+    }
+    OK(samc_transformer_run(&t.call, &decoder->transformer, t.model->prompt_encoder.dense_pe,
+                            shared, count, prompts, all, &error));
+    same(name, "hs", all, hs);
+    if (detailed)
+        same(name, "src", rows_of(prompts[count - 1].image), want(name, "src"));
+}
+
+static void test_transformer(void **state)
+{
     (void)state;
     for (size_t i = 0; i < CASES; i++) {
-        const char *name = cases[i].name;
-        const samc_tensor *hs = want(name, "hs"), *sparse = find(name, "sparse");
-        const int64_t n = hs->shape[1], given = n - 1 - t.masks;
-        const float *prompt = sparse ? floats(sparse) : NULL;
-        float *all = take_floats(hs->shape[0] * n * t.e), *image = NULL;
+        check_transformer(cases[i].name, cases[i].detailed, NULL);
+        if (want(cases[i].name, "dense")->n_dims == 1) {
+            samc_shared_image shared = photo_of(cases[i].name);
 
-        for (int64_t p = 0; p < hs->shape[0]; p++) {
-            float *tokens = all + p * n * t.e;
-
-            image = image_of(name, p);
-            memcpy(tokens, decoder->iou_token, (size_t)t.e * sizeof *tokens);
-            memcpy(tokens + t.e, decoder->mask_tokens, (size_t)(t.masks * t.e) * sizeof *tokens);
-            if (prompt)
-                memcpy(tokens + (1 + t.masks) * t.e, prompt + p * given * t.e,
-                       (size_t)(given * t.e) * sizeof *tokens);
-            OK(samc_transformer_run(&t.call, &decoder->transformer,
-                                    t.model->prompt_encoder.dense_pe, n, tokens, image, &error));
+            check_transformer(cases[i].name, cases[i].detailed, &shared);
+            samc_shared_image_free(&shared);
         }
-        same(name, "hs", all, hs);
-        if (cases[i].detailed)
-            same(name, "src", image, want(name, "src"));
     }
 }
 
@@ -411,18 +462,19 @@ static void test_upscale(void **state)
 
         if (!cases[i].detailed)
             continue;
-        const float *src = floats(want(name, "src"));
+        const float *src = blocks_of(floats(want(name, "src")));
         float *logits = take_floats((width > t.masks ? width : t.masks) * t.low * t.low);
         float *identity = take_floats(width * width);
 
         /* the identity in place of the hyper-networks' answer gives the upscaled map itself */
         for (int64_t j = 0; j < width * width; j++)
             identity[j] = j / width == j % width ? 1.0f : 0.0f;
-        OK(samc_mask_decoder_upscale(&t.call, decoder, src, (int32_t)width, identity, logits,
-                                     &error));
+        OK(samc_mask_decoder_upscale(&t.call, decoder, (int32_t)width, 1,
+                                     &(samc_upscaling){src, identity, logits}, &error));
         same(name, "upscaled", logits, want(name, "upscaled"));
-        OK(samc_mask_decoder_upscale(&t.call, decoder, src, (int32_t)t.masks,
-                                     floats(want(name, "hyper")), logits, &error));
+        OK(samc_mask_decoder_upscale(&t.call, decoder, (int32_t)t.masks, 1,
+                                     &(samc_upscaling){src, floats(want(name, "hyper")), logits},
+                                     &error));
         same(name, "low_res", logits, want(name, "low_res"));
     }
 }

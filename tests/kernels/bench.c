@@ -90,6 +90,31 @@ static void bench_fma_loop(desk *d)
     d->amount = (double)d->call.kernels->fma_loop(10000);
 }
 
+static void bench_softmax_columns(desk *d)
+{
+    d->call.kernels->softmax_columns(d->c, 272, 7, 256, 0.25f, d->a);
+}
+
+static void bench_norm_columns(desk *d)
+{
+    d->call.kernels->norm_columns(d->c, 272, 256, 256, d->a, d->b, d->d, 1e-5f, SAMC_ACT_NONE);
+}
+
+static void bench_norm_gelu_columns(desk *d)
+{
+    d->call.kernels->norm_columns(d->c, 64, 64, 64, d->a, d->b, d->d, 1e-6f, SAMC_ACT_GELU);
+}
+
+static void bench_gelu_product(desk *d)
+{
+    d->call.kernels->gelu_product(d->a, 64, 32, 64, d->b, d->d, 3, d->c, 1024);
+}
+
+static void bench_transpose(desk *d)
+{
+    d->call.kernels->transpose(d->a, 272, 56, 256, d->c, 80);
+}
+
 static void bench_linear(desk *d)
 {
     samc_error error;
@@ -131,6 +156,11 @@ static const bench_item items[] = {
     {"outer_sum", "14 x 14", bench_outer_sum, 1000, 14 * 14, "G values/s"},
     {"scale", "64", bench_scale, 4000, 64, "G values/s"},
     {"fma_loop", "10000 rounds", bench_fma_loop, 10, 0, "GFLOP/s"},
+    {"softmax_columns", "7 x 256", bench_softmax_columns, 100, 7 * 256, "G values/s"},
+    {"norm_columns", "256 x 256", bench_norm_columns, 4, 256 * 256, "G values/s"},
+    {"norm_columns", "64 x 64, GELU", bench_norm_gelu_columns, 40, 64 * 64, "G values/s"},
+    {"gelu_product", "32 x 64, 3 products", bench_gelu_product, 100, 32 * 64, "G values/s"},
+    {"transpose", "56 x 256", bench_transpose, 40, 56 * 256, "G values/s"},
     {"linear_run", "512 x 768 x 768", bench_linear, 1, 2.0 * 512 * 768 * 768, "GFLOP/s"},
     {"layer_norm_run", "512 x 768", bench_layer_norm_run, 2, 2.0 * 4 * 512 * 768, "GB/s"},
     {"attention_run", "64 x 4096, 2 heads of 16", bench_attention, 1, 4.0 * 64 * 4096 * 32,

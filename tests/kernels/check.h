@@ -144,6 +144,13 @@ void samc_check_attention(samc_check *check);
 void samc_check_window_attention(samc_check *check);
 void samc_check_window_shapes(samc_check *check);
 
+/* columns.c */
+void samc_check_softmax_columns(samc_check *check);
+void samc_check_norm_columns(samc_check *check);
+void samc_check_gelu_product(samc_check *check);
+void samc_check_transpose(samc_check *check);
+void samc_check_left(samc_check *check);
+
 /* bench.c: times every entry, or the one named, of one path, and prints a line each. */
 void samc_check_bench(const char *entry, const char *path, const samc_kernels *kernels);
 /* Whether it times that entry. */

@@ -173,13 +173,38 @@ static samc_status stage_encode(stage_run *run, samc_error *error)
 
 /* ----------------------------------------------------------------- prompt encoder and decoder */
 
+/* Blocks of E rows -> [T][E]. */
+static void rows_of(const stage_run *run, const float *blocks, float *rows)
+{
+    const samc_blocks b = samc_blocks_of(&run->model->config);
+    const int64_t e = run->model->config.embed_dim;
+
+    for (int64_t i = 0; i < b.tokens * e; i++)
+        rows[i] = blocks[(i / e / b.width * e + i % e) * b.pitch + i / e % b.width];
+}
+
+/* `count` arrays of blocks of E rows, one after another; undefined where rows [count][T][E] is
+ * NULL. */
+static samc_status blocks_of(stage_run *run, int64_t count, const float *rows, float **blocks,
+                             samc_error *error)
+{
+    const samc_blocks b = samc_blocks_of(&run->model->config);
+    const int64_t e = run->model->config.embed_dim, size = samc_blocks_floats(&b, e);
+
+    SAMC_TRY(samc_arena_take(&run->arrays.arena, (size_t)(count * size), sizeof **blocks, blocks,
+                             error));
+    for (int64_t i = 0; rows && i < count; i++)
+        samc_blocks_fill(&run->call, &b, e, rows + i * b.tokens * e, NULL, *blocks + i * size);
+    return SAMC_OK;
+}
+
 static samc_status stage_dense_pe(stage_run *run, samc_error *error)
 {
     const int64_t shape[2] = {token_count(run), run->model->config.embed_dim};
     float *out = NULL;
 
     SAMC_TRY(output(run, "out", 2, shape, &out, error));
-    memcpy(out, run->model->prompt_encoder.dense_pe, (size_t)(shape[0] * shape[1]) * sizeof *out);
+    rows_of(run, run->model->prompt_encoder.dense_pe, out);
     return SAMC_OK;
 }
 
@@ -246,35 +271,49 @@ static samc_status stage_prompt(stage_run *run, samc_error *error)
     return SAMC_OK;
 }
 
-/* What the decoder takes: P prompts of n tokens, and image [P][T][E] = embedding + dense. */
+/* What the decoder takes: P prompts of n tokens and their images, each of `size` floats; `photo` is
+ * for those whose dense prompt is the same for all tokens, as samc_predict does it. */
 typedef struct decoder_inputs {
-    int64_t prompts, n;
-    float *sparse;
-    float *image;
+    int64_t prompts, n, size;
+    float *sparse, *images;
+    int given;
+    samc_shared_image photo;
 } decoder_inputs;
 
+/* Free in->photo in every case. */
 static samc_status decoder_inputs_of(stage_run *run, decoder_inputs *in, samc_error *error)
 {
     const int64_t e = run->model->config.embed_dim, tokens = token_count(run);
     const samc_tensor *given = samc_tensors_find(run->arrays.in, "dense");
-    const int whole = given && given->n_dims == 3;
+    const samc_blocks blocks = samc_blocks_of(&run->model->config);
     int64_t shape[3], at[3];
-    float *embedding = NULL, *dense = NULL;
+    float *embedding = NULL, *dense = NULL, *planes = NULL;
 
+    memset(in, 0, sizeof *in);
+    in->given = given && given->n_dims == 3;
+    in->size = samc_blocks_floats(&blocks, e);
     SAMC_TRY(samc_stage_floats(&run->arrays, "embedding", 2, at, &embedding, error));
     SAMC_TRY(expect(at[0] == tokens && at[1] == e, "embedding", error));
     SAMC_TRY(samc_stage_floats(&run->arrays, "sparse", 3, shape, &in->sparse, error));
     SAMC_TRY(expect(shape[2] == e, "sparse", error));
-    SAMC_TRY(samc_stage_floats(&run->arrays, "dense", whole ? 3 : 1, at, &dense, error));
-    SAMC_TRY(expect(whole ? at[0] == shape[0] && at[1] == tokens && at[2] == e : at[0] == e,
+    SAMC_TRY(samc_stage_floats(&run->arrays, "dense", in->given ? 3 : 1, at, &dense, error));
+    SAMC_TRY(expect(in->given ? at[0] == shape[0] && at[1] == tokens && at[2] == e : at[0] == e,
                     "dense", error));
     in->prompts = shape[0];
     in->n = shape[1];
-    SAMC_TRY(samc_arena_take(&run->arrays.arena, (size_t)(in->prompts * tokens * e),
-                             sizeof *in->image, &in->image, error));
-    for (int64_t i = 0; i < in->prompts * tokens * e; i++)
-        in->image[i] = embedding[i % (tokens * e)] + dense[whole ? i : i % e];
-    return SAMC_OK;
+    if (in->given) {
+        for (int64_t i = 0; i < in->prompts * tokens * e; i++)
+            dense[i] += embedding[i % (tokens * e)];
+        return blocks_of(run, in->prompts, dense, &in->images, error);
+    }
+    SAMC_TRY(blocks_of(run, in->prompts, NULL, &in->images, error));
+    SAMC_TRY(
+        samc_arena_take(&run->arrays.arena, (size_t)(tokens * e), sizeof *planes, &planes, error));
+    for (int64_t i = 0; i < tokens * e; i++)
+        planes[i % e * tokens + i / e] = embedding[i];
+    in->photo = (samc_shared_image){.planes = planes, .no_mask = dense};
+    return samc_shared_image_project(&run->call, &run->model->mask_decoder.transformer,
+                                     run->model->prompt_encoder.dense_pe, &in->photo, error);
 }
 
 static samc_status stage_transformer(stage_run *run, samc_error *error)
@@ -282,45 +321,71 @@ static samc_status stage_transformer(stage_run *run, samc_error *error)
     const samc_mask_decoder *decoder = &run->model->mask_decoder;
     const int64_t e = run->model->config.embed_dim, tokens = token_count(run);
     const int64_t masks = run->model->config.mask_tokens;
+    samc_status status = SAMC_OK;
+    samc_two_way_prompt *prompts = NULL;
     decoder_inputs in;
     float *hs = NULL, *src = NULL;
 
-    SAMC_TRY(decoder_inputs_of(run, &in, error));
+    SAMC_CHECK(decoder_inputs_of(run, &in, error));
     const int64_t n = 1 + masks + in.n;
-    SAMC_TRY(output(run, "hs", 3, (int64_t[]){in.prompts, n, e}, &hs, error));
-    SAMC_TRY(output(run, "src", 3, (int64_t[]){in.prompts, tokens, e}, &src, error));
-    memcpy(src, in.image, (size_t)(in.prompts * tokens * e) * sizeof *src);
+    SAMC_CHECK(output(run, "hs", 3, (int64_t[]){in.prompts, n, e}, &hs, error));
+    SAMC_CHECK(output(run, "src", 3, (int64_t[]){in.prompts, tokens, e}, &src, error));
+    SAMC_CHECK(
+        samc_arena_take(&run->arrays.arena, (size_t)in.prompts, sizeof *prompts, &prompts, error));
     for (int64_t p = 0; p < in.prompts; p++) {
         float *own = hs + p * n * e;
 
+        prompts[p] = (samc_two_way_prompt){n, in.images + p * in.size, in.given};
         memcpy(own, decoder->iou_token, (size_t)e * sizeof *own);
         memcpy(own + e, decoder->mask_tokens, (size_t)(masks * e) * sizeof *own);
         memcpy(own + (1 + masks) * e, in.sparse + p * in.n * e, (size_t)(in.n * e) * sizeof *own);
-        SAMC_TRY(samc_transformer_run(&run->call, &decoder->transformer,
-                                      run->model->prompt_encoder.dense_pe, n, own,
-                                      src + p * tokens * e, error));
     }
-    return SAMC_OK;
+    SAMC_CHECK(samc_transformer_run(&run->call, &decoder->transformer,
+                                    run->model->prompt_encoder.dense_pe, &in.photo, in.prompts,
+                                    prompts, hs, error));
+    for (int64_t p = 0; p < in.prompts; p++)
+        rows_of(run, prompts[p].image, src + p * tokens * e);
+
+cleanup:
+    samc_shared_image_free(&in.photo);
+    return status;
 }
 
 static samc_status stage_decoder(stage_run *run, samc_error *error)
 {
     const samc_config *c = &run->model->config;
-    const int64_t e = c->embed_dim, tokens = token_count(run), side = samc_config_low_res(c);
-    const int64_t masks = c->mask_tokens;
+    const int64_t e = c->embed_dim, side = samc_config_low_res(c), masks = c->mask_tokens;
+    samc_arena *arena = &run->arrays.arena;
+    samc_status status = SAMC_OK;
+    samc_decoding *prompts = NULL;
+    samc_upscaling *upscalings = NULL;
     decoder_inputs in;
-    float *low_res = NULL, *iou = NULL;
+    float *low_res = NULL, *iou = NULL, *hyper = NULL;
 
-    SAMC_TRY(decoder_inputs_of(run, &in, error));
-    SAMC_TRY(
+    SAMC_CHECK(decoder_inputs_of(run, &in, error));
+    SAMC_CHECK(
         output(run, "low_res", 4, (int64_t[]){in.prompts, masks, side, side}, &low_res, error));
-    SAMC_TRY(output(run, "iou", 2, (int64_t[]){in.prompts, masks}, &iou, error));
-    for (int64_t p = 0; p < in.prompts; p++)
-        SAMC_TRY(samc_mask_decoder_run(
-            &run->call, &run->model->mask_decoder, run->model->prompt_encoder.dense_pe, in.n,
-            in.sparse + p * in.n * e, 0, c->mask_tokens, in.image + p * tokens * e,
-            low_res + p * masks * side * side, iou + p * masks, error));
-    return SAMC_OK;
+    SAMC_CHECK(output(run, "iou", 2, (int64_t[]){in.prompts, masks}, &iou, error));
+    SAMC_CHECK(samc_arena_take(arena, (size_t)in.prompts, sizeof *prompts, &prompts, error));
+    SAMC_CHECK(samc_arena_take(arena, (size_t)in.prompts, sizeof *upscalings, &upscalings, error));
+    SAMC_CHECK(
+        samc_arena_take(arena, (size_t)(in.prompts * masks * e / 8), sizeof *hyper, &hyper, error));
+    for (int64_t p = 0; p < in.prompts; p++) {
+        prompts[p] = (samc_decoding){
+            in.n,     in.sparse + p * in.n * e, in.images + p * in.size,
+            in.given, iou + p * masks,          hyper + p * masks * (e / 8)};
+        upscalings[p] = (samc_upscaling){prompts[p].image, prompts[p].hyper,
+                                         low_res + p * masks * side * side};
+    }
+    SAMC_CHECK(samc_mask_decoder_run(&run->call, &run->model->mask_decoder,
+                                     run->model->prompt_encoder.dense_pe, &in.photo, 0,
+                                     c->mask_tokens, in.prompts, prompts, error));
+    SAMC_CHECK(samc_mask_decoder_upscale(&run->call, &run->model->mask_decoder, c->mask_tokens,
+                                         in.prompts, upscalings, error));
+
+cleanup:
+    samc_shared_image_free(&in.photo);
+    return status;
 }
 
 static samc_status stage_heads(stage_run *run, samc_error *error)
@@ -358,10 +423,16 @@ static samc_status stage_upscale(stage_run *run, samc_error *error)
     SAMC_TRY(expect(shape[2] == e / 8, "hyper", error));
     SAMC_TRY(
         output(run, "low_res", 4, (int64_t[]){shape[0], shape[1], side, side}, &low_res, error));
-    for (int64_t p = 0; p < shape[0]; p++)
-        SAMC_TRY(samc_mask_decoder_upscale(
-            &run->call, &run->model->mask_decoder, src + p * tokens * e, (int32_t)shape[1],
-            hyper + p * shape[1] * (e / 8), low_res + p * shape[1] * side * side, error));
+    for (int64_t p = 0; p < shape[0]; p++) {
+        samc_upscaling one = {NULL, hyper + p * shape[1] * (e / 8),
+                              low_res + p * shape[1] * side * side};
+        float *image = NULL;
+
+        SAMC_TRY(blocks_of(run, 1, src + p * tokens * e, &image, error));
+        one.image = image;
+        SAMC_TRY(samc_mask_decoder_upscale(&run->call, &run->model->mask_decoder, (int32_t)shape[1],
+                                           1, &one, error));
+    }
     return SAMC_OK;
 }
 
@@ -487,8 +558,7 @@ static samc_status stage_predict(stage_run *run, samc_error *error)
     SAMC_TRY(samc_stage_output(&run->arrays, "masks", SAMC_DTYPE_U8, 4, whole, &out.masks, error));
     SAMC_TRY(samc_embedding_new(run->model, size[0], size[1], &embedding, error));
     memcpy(embedding->planes, planes, (size_t)(tokens * e) * sizeof *planes);
-    for (int64_t i = 0; i < tokens * e; i++)
-        embedding->tokens[i % tokens * e + i / tokens] = planes[i];
+    SAMC_CHECK(samc_embedding_finish(&run->call, run->model, embedding, error));
     for (int32_t multimask = 0; multimask < 2; multimask++)
         SAMC_CHECK(predict_into(run, embedding, prompts, count, multimask, &out, error));
 

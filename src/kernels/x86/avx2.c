@@ -65,6 +65,14 @@ static inline vf vf_fma(vf a, vf b, vf c)
 {
     return _mm256_fmadd_ps(a, b, c);
 }
+static inline vf vf_div(vf a, vf b)
+{
+    return _mm256_div_ps(a, b);
+}
+static inline vf vf_sqrt(vf a)
+{
+    return _mm256_sqrt_ps(a);
+}
 static inline vf vf_max(vf a, vf b)
 {
     return _mm256_max_ps(a, b);
@@ -104,7 +112,29 @@ static inline float vf_highest(vf a)
     s = _mm_max_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
+/* The transpose of 8 rows of 8: pairs of rows, then of pairs, then the halves change places. */
+static inline void vf_transpose(const float *x, int64_t stride, float *out, int64_t out_stride)
+{
+    __m256 r[8], t[8];
 
+    for (int i = 0; i < 8; i++)
+        r[i] = _mm256_loadu_ps(x + i * stride);
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4)
+        for (int k = 0; k < 2; k++) {
+            r[i + 2 * k] = _mm256_shuffle_ps(t[i + k], t[i + k + 2], 0x44);
+            r[i + 2 * k + 1] = _mm256_shuffle_ps(t[i + k], t[i + k + 2], 0xee);
+        }
+    for (int i = 0; i < 4; i++) {
+        _mm256_storeu_ps(out + i * out_stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+        _mm256_storeu_ps(out + (i + 4) * out_stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+    }
+}
+
+#include "kernels/simd/columns.h"
 #include "kernels/simd/gemm.h"
 #include "kernels/simd/peak.h"
 #include "kernels/simd/rows.h"
@@ -122,4 +152,8 @@ const samc_kernels samc_kernels_avx2 = {
     .outer_sum = rows_outer_sum,
     .scale = rows_scale,
     .fma_loop = peak_fma_loop,
+    .softmax_columns = columns_softmax,
+    .norm_columns = columns_norm,
+    .gelu_product = columns_gelu_product,
+    .transpose = columns_transpose,
 };

@@ -78,6 +78,14 @@ static inline vf vf_fma(vf a, vf b, vf c)
 {
     return _mm512_fmadd_ps(a, b, c);
 }
+static inline vf vf_div(vf a, vf b)
+{
+    return _mm512_div_ps(a, b);
+}
+static inline vf vf_sqrt(vf a)
+{
+    return _mm512_sqrt_ps(a);
+}
 static inline vf vf_max(vf a, vf b)
 {
     return _mm512_max_ps(a, b);
@@ -120,7 +128,45 @@ static inline float vf_highest(vf a)
     s = _mm_max_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
+/* The transpose of 16 rows of 16: pairs of rows, then of pairs (each quarter of r[4 * g + c] then
+ * holds a column of rows 4 * g .. 4 * g + 3), then the quarters change places. */
+static inline void vf_transpose(const float *x, int64_t stride, float *out, int64_t out_stride)
+{
+    /* quarters of two vectors: the first two of each, the last two, the even ones, the odd ones */
+    const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+    const __m512i last = _mm512_setr_epi32(8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30,
+                                           31);
+    const __m512i even = _mm512_setr_epi32(0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26,
+                                           27);
+    const __m512i odd = _mm512_setr_epi32(4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30,
+                                          31);
+    __m512 r[16], t[16];
 
+    for (int i = 0; i < 16; i++)
+        r[i] = _mm512_loadu_ps(x + i * stride);
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4)
+        for (int k = 0; k < 2; k++) {
+            r[i + 2 * k] = _mm512_shuffle_ps(t[i + k], t[i + k + 2], 0x44);
+            r[i + 2 * k + 1] = _mm512_shuffle_ps(t[i + k], t[i + k + 2], 0xee);
+        }
+    for (int c = 0; c < 4; c++) {
+        const __m512 low = _mm512_permutex2var_ps(r[c], first, r[c + 4]);
+        const __m512 high = _mm512_permutex2var_ps(r[c], last, r[c + 4]);
+        const __m512 low2 = _mm512_permutex2var_ps(r[c + 8], first, r[c + 12]);
+        const __m512 high2 = _mm512_permutex2var_ps(r[c + 8], last, r[c + 12]);
+
+        _mm512_storeu_ps(out + c * out_stride, _mm512_permutex2var_ps(low, even, low2));
+        _mm512_storeu_ps(out + (c + 4) * out_stride, _mm512_permutex2var_ps(low, odd, low2));
+        _mm512_storeu_ps(out + (c + 8) * out_stride, _mm512_permutex2var_ps(high, even, high2));
+        _mm512_storeu_ps(out + (c + 12) * out_stride, _mm512_permutex2var_ps(high, odd, high2));
+    }
+}
+
+#include "kernels/simd/columns.h"
 #include "kernels/simd/gemm.h"
 #include "kernels/simd/peak.h"
 #include "kernels/simd/rows.h"
@@ -138,4 +184,8 @@ const samc_kernels samc_kernels_avx512 = {
     .outer_sum = rows_outer_sum,
     .scale = rows_scale,
     .fma_loop = peak_fma_loop,
+    .softmax_columns = columns_softmax,
+    .norm_columns = columns_norm,
+    .gelu_product = columns_gelu_product,
+    .transpose = columns_transpose,
 };
