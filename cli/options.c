@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* More options than any command has; cli_parser_begin checks it. */
-#define OPTIONS_MAX 32
+#define OPTIONS_MAX 64
 
 enum { KEY_HELP = 0x7000, KEY_VERSION };
 

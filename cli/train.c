@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * samc train: trains a model.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "cli.h"
+
+#include "base/file.h"
+#include "train/run.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    KEY_RESUME = CLI_KEY_OWN,
+    KEY_RAW,
+    KEY_NEW_RECIPE,
+    KEY_SEED,
+    KEY_SAVE,
+    KEY_SAVE_STEPS,
+    KEY_ROWS,
+    KEY_MINUTES,
+    KEY_SETTING = CLI_KEY_OWN + 0x100 /* and beyond: options that are settings */
+};
+
+static int run(const cli_command *command, int argc, char **argv);
+
+static const cli_option options[] = {
+    {"output", 'o', "RUN", "the run's folder (created if missing)"},
+    {"from", 'm', "MODEL", "start from this model, or from the average of a checkpoint"},
+    {"raw", KEY_RAW, NULL, "start from a checkpoint's values, not their average"},
+    {"resume", KEY_RESUME, NULL,
+     "go on where the run in RUN stopped, with its settings; those\n"
+     "that the command line names are changed"},
+    {"new-recipe", KEY_NEW_RECIPE, NULL, "resume although the recipe is another one"},
+    {"seed", KEY_SEED, "N", "of all random numbers (default: 0)"},
+    {"minutes", KEY_MINUTES, "N", "stop after N minutes"},
+    {"save-minutes", KEY_SAVE, "N", "write a checkpoint every N minutes (default: 5)"},
+    {"save-steps", KEY_SAVE_STEPS, "N", "and every N steps"},
+    {"log-steps", KEY_ROWS, "N", "write a row of metrics every N steps (default: 20)"},
+    CLI_OPTION_THREADS,
+    CLI_OPTION_KERNELS,
+    /* settings, in any order: train/settings.c knows their names, ranges and defaults */
+    {"steps", KEY_SETTING + 0, "N", "stop after N steps of the run (default: never)"},
+    {"batch", KEY_SETTING + 1, "N", "photos a step (8)"},
+    {"masks", KEY_SETTING + 2, "N", "masks a photo, at most (4)"},
+    {"rounds", KEY_SETTING + 3, "N", "prompts a mask, one after the other (3; the paper: 11)"},
+    {"both", KEY_SETTING + 4, "0|1", "the first prompt trains the three masks and the single one (1)"},
+    {"box", KEY_SETTING + 5, "P", "share of first prompts that are boxes (0.5)"},
+    {"box-noise", KEY_SETTING + 6, "X", "how careless boxes are, as a share of their side (0.1)"},
+    {"centre", KEY_SETTING + 7, "P", "share of first clicks at the object's deepest pixel (0)"},
+    {"rate", KEY_SETTING + 8, "X", "the learning rate (3e-4)"},
+    {"schedule", KEY_SETTING + 9, "NAME", "constant, step or cosine, after the warm-up (constant)"},
+    {"warmup", KEY_SETTING + 10, "N", "steps in which the rate grows (250)"},
+    {"beta1", KEY_SETTING + 11, "X", "AdamW's memory of the gradient (0.9)"},
+    {"beta2", KEY_SETTING + 12, "X", "and of its square (0.999)"},
+    {"weight-decay", KEY_SETTING + 13, "X", "AdamW's decay (0.1)"},
+    {"layer-decay", KEY_SETTING + 14, "X", "the rate of each layer over that of the one above (1)"},
+    {"drop-path", KEY_SETTING + 15, "P", "how often the last block is left out (0)"},
+    {"clip", KEY_SETTING + 16, "X", "the gradient's greatest norm; 0: any (1)"},
+    {"ema", KEY_SETTING + 17, "X", "memory of the average of the weights (0.999)"},
+    {"focal", KEY_SETTING + 18, "X", "weight of the focal loss (20)"},
+    {"dice", KEY_SETTING + 19, "X", "weight of the dice loss (1)"},
+    {"iou", KEY_SETTING + 20, "X", "weight of the error of the predicted IoU (1)"},
+    {"bce", KEY_SETTING + 21, "X", "weight of the cross-entropy (0) …"},
+    {"bce-steps", KEY_SETTING + 22, "N", "… in the first N steps"},
+    {"recompute", KEY_SETTING + 23, "0|1", "less memory, more time (0)"},
+    {"freeze-encoder", KEY_SETTING + 24, "0|1", "train prompt encoder and mask decoder only (0)"},
+    {NULL, 0, NULL, NULL},
+};
+
+const cli_command cli_train = {
+    "train",
+    "train a model on photos with masks, or on what a recipe makes of them",
+    "RECIPE.json -o RUN --from MODEL [OPTION]...\nRECIPE.json -o RUN --resume [OPTION]...",
+    "Shows the model photos and prompts it as a person would: a click or a box first, then\n"
+    "clicks where it is wrong. A recipe says where photos come from (docs/TRAINING_DATA.md;\n"
+    "`samc samples` shows what it makes). RUN/checkpoint.safetensors holds everything a run needs\n"
+    "to go on, bit by bit as if it had never stopped; `samc export` takes the model out of it.\n"
+    "RUN/metrics.csv has a row for every 20 steps. Ctrl-C saves and ends.",
+    "Examples:\n"
+    "  samc train tools/model/recipe.json -o run --from models/samc-default.safetensors\n"
+    "  samc train tools/model/recipe.json -o run --resume --rate 1e-4\n"
+    "  samc train mine.json -o mine --from vit_b.pth --freeze-encoder 1 --layer-decay 0.8",
+    options,
+    run,
+};
+
+#define MAX_SETTINGS 64
+
+typedef struct arguments {
+    samc_run_options run;
+    const char *recipe;
+    cli_session_options session;
+    char *settings[MAX_SETTINGS];
+    int live; /* a line that is written over */
+    time_t shown;
+} arguments;
+
+static void on_note(void *user, const char *message)
+{
+    arguments *a = user;
+
+    if (a->live)
+        (void)fputs("\r\033[K", stderr);
+    cli_note("%s", message);
+}
+
+static void print_left(char *text, size_t size, double seconds)
+{
+    if (seconds < 0)
+        text[0] = '\0';
+    else if (seconds < 5400)
+        (void)snprintf(text, size, "  %.0f min left", ceil(seconds / 60));
+    else
+        (void)snprintf(text, size, "  %.1f h left", seconds / 3600);
+}
+
+/* The live line; where stderr is no terminal, a line for every row of metrics. */
+static int on_tick(void *user, const samc_run_tick *tick)
+{
+    const samc_rounds_report *m = &tick->mean;
+    arguments *a = user;
+    char left[40];
+
+    if (tick->skipped && tick->row)
+        cli_note("%s%" PRId64 " steps had no finite gradient and changed nothing",
+                 a->live ? "\r" : "", tick->skipped);
+    if (a->live ? time(NULL) != a->shown : tick->row) {
+        a->shown = time(NULL);
+        print_left(left, sizeof left, tick->seconds_left);
+        (void)fprintf(stderr,
+                      "%sstep %" PRId64 "  loss %.4f  IoU: box %.3f, click %.3f, last %.3f  "
+                      "%.1f photos/s  %.2f h%s%s",
+                      a->live ? "\r" : "", tick->step, m->loss, m->box_iou, m->click_iou,
+                      m->last_iou, tick->speed, tick->seconds / 3600, left,
+                      a->live ? "\033[K" : "\n");
+        (void)fflush(stderr);
+    }
+    return cli_stop_signal() != 0;
+}
+
+static samc_status read_text(const char *path, char **text, samc_error *error)
+{
+    samc_mapping file = {NULL, 0};
+
+    SAMC_TRY(samc_file_map(path, &file, error));
+    *text = malloc(file.size + 1);
+    if (*text) {
+        memcpy(*text, file.data, file.size);
+        (*text)[file.size] = '\0';
+    }
+    samc_file_unmap(&file);
+    return *text ? SAMC_OK : samc_error_memory(error, file.size + 1);
+}
+
+static int train(arguments *a)
+{
+    samc_context_options context_options = SAMC_CONTEXT_OPTIONS_INIT;
+    samc_context *context = NULL;
+    samc_samples *samples = NULL;
+    char *text = NULL, *from = NULL;
+    samc_status status = SAMC_OK;
+    int code = CLI_OK;
+    samc_error error;
+
+    context_options.threads = (int32_t)a->session.threads;
+    context_options.kernels = a->session.kernels;
+    SAMC_CHECK(samc_context_create(&context_options, &context, &error));
+    SAMC_CHECK(read_text(a->recipe, &text, &error));
+    SAMC_CHECK(samc_samples_open(a->recipe, on_note, a, &samples, &error));
+    if (!a->run.resume) {
+        SAMC_CHECK(cli_model_find(a->run.from, &from, &error));
+        a->run.from = from;
+    }
+    a->run.recipe = text;
+    a->run.samples = samples;
+    a->live = isatty(STDERR_FILENO);
+    status = samc_run(context, &a->run, &error);
+    if (a->live)
+        (void)fputc('\n', stderr);
+
+cleanup:
+    if (status != SAMC_OK)
+        code = cli_report(&error);
+    if (status == SAMC_ERROR_ARGUMENT || status == SAMC_ERROR_UNSUPPORTED)
+        code = CLI_USAGE;
+    samc_samples_free(samples);
+    samc_context_free(context);
+    free(text);
+    free(from);
+    return code;
+}
+
+/* Keeps "name=value" of an option that is a setting, which is checked at once. */
+static void take_setting(arguments *a, cli_parser *parser, const char *name)
+{
+    const size_t size = strlen(name) + strlen(parser->value) + 2;
+    samc_train_settings scratch;
+    samc_error error;
+    char *text;
+
+    samc_train_settings_begin(&scratch);
+    if (samc_train_settings_set(&scratch, name, parser->value, &error) != SAMC_OK) {
+        cli_parser_refuse(parser, "--%s", error.message);
+        return;
+    }
+    text = a->run.n_settings < MAX_SETTINGS ? malloc(size) : NULL;
+    if (!text) {
+        cli_parser_refuse(parser, "too many settings");
+        return;
+    }
+    (void)snprintf(text, size, "%s=%s", name, parser->value);
+    a->settings[a->run.n_settings++] = text;
+}
+
+static void take_option(arguments *a, cli_parser *parser)
+{
+    long number = 0;
+
+    if (parser->key >= KEY_SETTING) {
+        const cli_option *o = options;
+
+        while (o->key != parser->key)
+            o++;
+        take_setting(a, parser, o->name);
+        return;
+    }
+    switch (parser->key) {
+    case 'o': a->run.folder = parser->value; break;
+    case 'm': a->run.from = parser->value; break;
+    case KEY_RESUME: a->run.resume = 1; break;
+    case KEY_RAW: a->run.ema = 0; break;
+    case KEY_NEW_RECIPE: a->run.other_recipe = 1; break;
+    case KEY_SEED:
+        if (cli_parser_integer(parser, 0, INT32_MAX, &number))
+            a->run.seed = (uint64_t)number;
+        break;
+    case KEY_SAVE:
+        if (cli_parser_integer(parser, 0, 100000, &number))
+            a->run.save_minutes = (double)number;
+        break;
+    case KEY_SAVE_STEPS:
+        if (cli_parser_integer(parser, 1, INT32_MAX, &number))
+            a->run.save_steps = number;
+        break;
+    case KEY_ROWS:
+        if (cli_parser_integer(parser, 1, INT32_MAX, &number))
+            a->run.row_steps = number;
+        break;
+    case KEY_MINUTES:
+        if (cli_parser_integer(parser, 1, 10000000, &number))
+            a->run.minutes = (double)number;
+        break;
+    default: (void)cli_session_option(&a->session, parser); break;
+    }
+}
+
+static int run(const cli_command *command, int argc, char **argv)
+{
+    arguments a = {.run = {.ema = 1, .save_minutes = 5, .row_steps = 20, .tick = on_tick}};
+    cli_parser parser;
+    int code;
+
+    a.run.note = on_note;
+    a.run.user = &a;
+    a.run.settings = (const char *const *)a.settings;
+    cli_parser_begin(&parser, command, argc, argv);
+    while (cli_parser_next(&parser))
+        take_option(&a, &parser);
+    if (parser.finished)
+        code = parser.exit_code;
+    else if (parser.n_operands != 1)
+        code = cli_refuse(command, parser.n_operands ? "one recipe, please" : "which recipe?");
+    else if (!a.run.folder)
+        code = cli_refuse(command, "say where the run shall live: -o RUN");
+    else if (a.run.resume == (a.run.from != NULL))
+        code = cli_refuse(command, "either --from MODEL or --resume");
+    else {
+        a.recipe = parser.operands[0];
+        code = train(&a);
+    }
+    for (size_t i = 0; i < a.run.n_settings; i++)
+        free(a.settings[i]);
+    return code;
+}

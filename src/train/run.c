@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _POSIX_C_SOURCE 200809L
+
+#include "train/run.h"
+
+#include "base/memory.h"
+#include "train/feed.h"
+#include "train/metrics.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define FROM_BYTES 256
+
+typedef struct run {
+    const samc_run_options *options;
+    samc_params params;
+    samc_train_settings settings;
+    samc_checkpoint_state state;
+    char from[FROM_BYTES];
+    double seconds, cpu_seconds; /* in steps, of the whole run */
+    int64_t photos;
+    char *checkpoint, *metrics; /* paths */
+    FILE *stream;
+    samc_trainer *trainer;
+    samc_feed *feed;
+    samc_train_batch batch;
+
+    samc_run_tick sums; /* since the last row */
+    int64_t steps;
+    double row_seconds;
+    double started, saved; /* by the clock: this call, the last checkpoint */
+    int64_t saved_step;
+} run;
+
+static double clock_of(clockid_t id)
+{
+    struct timespec time;
+
+    (void)clock_gettime(id, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+void samc_run_recipe_hash(const char *text, char hash[SAMC_CHECKPOINT_RECIPE])
+{
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+
+    for (; *text; text++)
+        sum = (sum ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
+    (void)snprintf(hash, SAMC_CHECKPOINT_RECIPE, "fnv1a:%016" PRIx64, sum);
+}
+
+/* ---------------------------------------------------------------------------- begin and resume */
+
+static samc_status join(const char *folder, const char *name, char **path, samc_error *error)
+{
+    const size_t size = strlen(folder) + strlen(name) + 2;
+
+    SAMC_TRY(samc_alloc(size, 1, path, error));
+    (void)snprintf(*path, size, "%s/%s", folder, name);
+    return SAMC_OK;
+}
+
+static samc_status apply_settings(run *r, samc_error *error)
+{
+    for (size_t i = 0; i < r->options->n_settings; i++)
+        SAMC_TRY(samc_train_settings_parse(&r->settings, r->options->settings[i], error));
+    if (r->settings.optimizer.schedule != SAMC_SCHEDULE_CONSTANT &&
+        r->settings.optimizer.steps <= r->settings.optimizer.warmup)
+        return SAMC_FAIL(error, ARGUMENT,
+                         "with a schedule that ends, say how many steps the run has: more than the "
+                         "warm-up's %lld",
+                         (long long)r->settings.optimizer.warmup);
+    return SAMC_OK;
+}
+
+static double number_of(const samc_tensors *tensors, const char *key)
+{
+    const char *text = samc_tensors_metadata(tensors, key);
+    const double number = text ? strtod(text, NULL) : 0.0;
+
+    return number >= 0.0 && number < 1e15 ? number : 0.0;
+}
+
+static samc_status resume(run *r, samc_error *error)
+{
+    const samc_run_options *o = r->options;
+    const char *settings, *from;
+    char hash[SAMC_CHECKPOINT_RECIPE];
+    samc_tensors *tensors = NULL;
+    samc_status status = SAMC_OK;
+    samc_error note;
+
+    SAMC_TRY(samc_checkpoint_open(r->checkpoint, &tensors, &note, error));
+    if (note.status != SAMC_OK && o->note)
+        o->note(o->user, note.message);
+    SAMC_CHECK(samc_tensors_verify(tensors, NULL, error));
+    SAMC_CHECK(samc_checkpoint_restore(tensors, &r->params, &r->state, error));
+    settings = samc_tensors_metadata(tensors, "settings");
+    if (settings)
+        SAMC_CHECK(samc_train_settings_parse(&r->settings, settings, error));
+    from = samc_tensors_metadata(tensors, "from");
+    (void)snprintf(r->from, sizeof r->from, "%s", from ? from : "");
+    r->seconds = number_of(tensors, "seconds");
+    r->cpu_seconds = number_of(tensors, "cpu_seconds");
+    r->photos = (int64_t)number_of(tensors, "photos");
+    samc_run_recipe_hash(o->recipe, hash);
+    if (strcmp(hash, r->state.recipe) != 0 && !o->other_recipe)
+        status = SAMC_FAIL(error, ARGUMENT,
+                           "the recipe is not the one that this run began with; if it shall go on "
+                           "with the new one, say so (--new-recipe)");
+    memcpy(r->state.recipe, hash, sizeof hash);
+
+cleanup:
+    samc_tensors_close(tensors);
+    return status;
+}
+
+/* Starts from a model, with fresh moments. */
+static samc_status start(run *r, samc_error *error)
+{
+    const samc_run_options *o = r->options;
+    samc_tensors *tensors = NULL;
+    samc_status status = SAMC_OK;
+    struct stat info;
+
+    if (stat(r->checkpoint, &info) == 0)
+        return SAMC_FAIL(error, ARGUMENT,
+                         "%s is there already: resume it (--resume), or take another folder",
+                         r->checkpoint);
+    SAMC_CHECK(samc_tensors_open(o->from, &tensors, error));
+    SAMC_CHECK(samc_tensors_verify(tensors, NULL, error));
+    if (samc_checkpoint_is_training(tensors)) {
+        samc_checkpoint_state state;
+
+        SAMC_CHECK(samc_checkpoint_restore(tensors, &r->params, &state, error));
+        if (o->ema)
+            memcpy(r->params.values, r->params.ema,
+                   (size_t)r->params.total * sizeof *r->params.values);
+        else
+            memcpy(r->params.ema, r->params.values,
+                   (size_t)r->params.total * sizeof *r->params.values);
+        memset(r->params.moment1, 0, (size_t)r->params.total * sizeof *r->params.moment1);
+        memset(r->params.moment2, 0, (size_t)r->params.total * sizeof *r->params.moment2);
+    } else {
+        SAMC_CHECK(samc_params_load(tensors, &r->params, error));
+    }
+    r->state = (samc_checkpoint_state){.step = 0, .seed = o->seed};
+    samc_run_recipe_hash(o->recipe, r->state.recipe);
+    (void)snprintf(r->from, sizeof r->from, "%s", o->from);
+
+cleanup:
+    samc_tensors_close(tensors);
+    return status;
+}
+
+static samc_status begin(run *r, samc_context *context, samc_error *error)
+{
+    const samc_run_options *o = r->options;
+    samc_feed_options feed;
+
+    samc_train_settings_begin(&r->settings);
+    if (mkdir(o->folder, 0777) != 0 && errno != EEXIST)
+        return samc_error_io(error, "create", o->folder);
+    SAMC_TRY(join(o->folder, "checkpoint.safetensors", &r->checkpoint, error));
+    SAMC_TRY(join(o->folder, "metrics.csv", &r->metrics, error));
+    SAMC_TRY(o->resume ? resume(r, error) : start(r, error));
+    SAMC_TRY(apply_settings(r, error));
+    SAMC_TRY(samc_metrics_open(r->metrics, r->state.step, &r->stream, error));
+    SAMC_TRY(samc_trainer_create(context, &r->params, &r->settings, r->state.seed, &r->trainer,
+                                 error));
+    feed = (samc_feed_options){&r->params.config,
+                               o->samples,
+                               r->state.seed,
+                               r->settings.batch,
+                               (int32_t)r->settings.masks,
+                               r->state.step};
+    SAMC_TRY(samc_feed_create(&feed, &r->feed, error));
+    r->started = r->saved = clock_of(CLOCK_MONOTONIC);
+    r->saved_step = r->state.step;
+    return SAMC_OK;
+}
+
+static void end(run *r)
+{
+    samc_feed_free(r->feed);
+    samc_train_batch_free(&r->batch);
+    samc_trainer_free(r->trainer);
+    samc_params_free(&r->params);
+    if (r->stream)
+        (void)fclose(r->stream);
+    free(r->checkpoint);
+    free(r->metrics);
+}
+
+/* ---------------------------------------------------------------------------- while it runs */
+
+static samc_status save(run *r, samc_error *error)
+{
+    char seconds[32], cpu[32], photos[32], *settings = NULL;
+    samc_status status;
+
+    SAMC_TRY(samc_train_settings_text(&r->settings, &settings, error));
+    (void)snprintf(seconds, sizeof seconds, "%.1f", r->seconds);
+    (void)snprintf(cpu, sizeof cpu, "%.1f", r->cpu_seconds);
+    (void)snprintf(photos, sizeof photos, "%" PRId64, r->photos);
+    {
+        const samc_metadata metadata[] = {{"settings", settings},
+                                          {"seconds", seconds},
+                                          {"cpu_seconds", cpu},
+                                          {"photos", photos},
+                                          {"from", r->from}};
+
+        status = samc_checkpoint_save(r->checkpoint, &r->params, &r->state, metadata,
+                                      sizeof metadata / sizeof metadata[0], error);
+    }
+    free(settings);
+    r->saved = clock_of(CLOCK_MONOTONIC);
+    r->saved_step = r->state.step;
+    return status;
+}
+
+static int is_due(const run *r)
+{
+    const samc_run_options *o = r->options;
+    const double since = clock_of(CLOCK_MONOTONIC) - r->saved;
+
+    return (o->save_steps > 0 && r->state.step - r->saved_step >= o->save_steps) ||
+           (o->save_minutes > 0 && since >= 60.0 * o->save_minutes);
+}
+
+/* Turns the sums into means. */
+static void make_means(const run *r, samc_run_tick *tick)
+{
+    samc_rounds_report *m = &tick->mean;
+    const double n = (double)r->steps, prompts = (double)(m->boxes + m->clicks);
+
+    tick->norm /= n;
+    m->loss /= n;
+    m->focal /= n;
+    m->dice /= n;
+    m->bce /= n;
+    m->iou /= n;
+    m->box_iou /= (double)m->boxes; /* 0 / 0 is NaN: there was none */
+    m->click_iou /= (double)m->clicks;
+    m->best_iou /= (double)m->clicks;
+    m->last_iou /= prompts;
+    tick->speed = n * (double)r->settings.batch / r->row_seconds;
+}
+
+static samc_status write_row(run *r, const samc_run_tick *tick, samc_error *error)
+{
+    const samc_rounds_report *m = &tick->mean;
+    const samc_metrics_row row = {r->state.step, r->photos,   r->seconds,    r->cpu_seconds,
+                                  m->loss,       m->focal,    m->dice,       m->bce,
+                                  m->iou,        m->box_iou,  m->click_iou,  m->best_iou,
+                                  m->last_iou,   tick->norm,  tick->rate,    tick->speed};
+
+    return samc_metrics_write(r->stream, &row, r->metrics, error);
+}
+
+/* Counts a step; *stop becomes 1 where somebody wants the run to end. */
+static samc_status count_step(run *r, const samc_step_report *report, double seconds, int *stop,
+                              samc_error *error)
+{
+    const samc_run_options *o = r->options;
+    const int64_t steps = r->settings.optimizer.steps;
+    samc_run_tick tick;
+
+    samc_rounds_report_add(&r->sums.mean, &report->rounds);
+    r->sums.norm += report->optimizer.skipped ? 0.0 : report->optimizer.norm;
+    r->sums.skipped += report->optimizer.skipped;
+    r->sums.rate = report->optimizer.rate;
+    r->steps++;
+    r->row_seconds += seconds;
+    tick = r->sums;
+    make_means(r, &tick);
+    tick.step = r->state.step;
+    tick.steps = steps;
+    tick.seconds = r->seconds;
+    tick.seconds_left = -1.0;
+    if (steps > 0)
+        tick.seconds_left =
+            (double)(steps - r->state.step) * (double)r->settings.batch / tick.speed;
+    tick.row = r->state.step % o->row_steps == 0;
+    if (tick.row) {
+        SAMC_TRY(write_row(r, &tick, error));
+        memset(&r->sums, 0, sizeof r->sums);
+        r->steps = 0;
+        r->row_seconds = 0.0;
+    }
+    if (o->tick && o->tick(o->user, &tick))
+        *stop = 1;
+    if (o->minutes > 0 && clock_of(CLOCK_MONOTONIC) - r->started >= 60.0 * o->minutes)
+        *stop = 1;
+    return SAMC_OK;
+}
+
+static samc_status train(run *r, samc_error *error)
+{
+    const int64_t steps = r->settings.optimizer.steps;
+    int stop = 0;
+
+    while (!stop && (steps == 0 || r->state.step < steps)) {
+        const double at = clock_of(CLOCK_MONOTONIC), cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID);
+        samc_step_report report;
+        double seconds;
+
+        SAMC_TRY(samc_feed_next(r->feed, &r->batch, error));
+        SAMC_TRY(samc_trainer_step(r->trainer, r->state.step, &r->batch, &report, error));
+        seconds = clock_of(CLOCK_MONOTONIC) - at;
+        r->seconds += seconds;
+        r->cpu_seconds += clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+        r->photos += r->settings.batch;
+        r->state.step++;
+        SAMC_TRY(count_step(r, &report, seconds, &stop, error));
+        if (is_due(r))
+            SAMC_TRY(save(r, error));
+    }
+    return r->saved_step == r->state.step && r->options->resume ? SAMC_OK : save(r, error);
+}
+
+samc_status samc_run(samc_context *context, const samc_run_options *options, samc_error *error)
+{
+    run r;
+    samc_status status;
+
+    memset(&r, 0, sizeof r);
+    r.options = options;
+    status = begin(&r, context, error);
+    if (status == SAMC_OK)
+        status = train(&r, error);
+    end(&r);
+    return status;
+}

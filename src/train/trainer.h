@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Trainer: a model in training, and one step of it: photos are encoded, their masks talked about
+ * (rounds.h), the gradient goes back through everything, the optimiser moves the weights.
+ *
+ * Everything random is a function of seed, step and sample, and every sum has a fixed order: the
+ * weights after a step are the same bits whatever the number of threads, and whether the run was
+ * one or was resumed.
+ */
+#ifndef SAMC_TRAIN_TRAINER_H
+#define SAMC_TRAIN_TRAINER_H
+
+#include "train/image_encoder_grad.h"
+#include "train/rounds.h"
+
+typedef struct samc_trainer samc_trainer;
+
+/* A trainer of `params`, which it changes and which, like `context`, must outlive it. With
+ * settings->freeze_encoder the encoder's tensors are marked as not trained. Errors: MODEL, ARGUMENT
+ * (a batch that is too large), MEMORY. */
+samc_status samc_trainer_create(samc_context *context, samc_params *params,
+                                const samc_train_settings *settings, uint64_t seed,
+                                samc_trainer **trainer, samc_error *error);
+void samc_trainer_free(samc_trainer *trainer);
+
+/* Hears of every pass of the rounds (rounds.h); NULL: nobody. */
+void samc_trainer_record(samc_trainer *trainer, samc_rounds_record_fn record, void *user);
+
+typedef struct samc_step_report {
+    samc_rounds_report rounds;
+    samc_optimizer_report optimizer;
+    double encode, talk, back, update; /* seconds of the step's parts */
+} samc_step_report;
+
+/* Takes step `step` (0 the first) with a batch of settings->batch photos. Errors: ARGUMENT,
+ * MEMORY; the weights are then as before. */
+samc_status samc_trainer_step(samc_trainer *trainer, int64_t step, const samc_train_batch *batch,
+                              samc_step_report *report, samc_error *error);
+
+#endif
