@@ -71,6 +71,7 @@ static const cli_option options[] = {
     {"bce-steps", KEY_SETTING + 22, "N", "… in the first N steps"},
     {"recompute", KEY_SETTING + 23, "0|1", "less memory, more time (0)"},
     {"freeze-encoder", KEY_SETTING + 24, "0|1", "train prompt encoder and mask decoder only (0)"},
+    {"bf16", KEY_SETTING + 25, "0|1", "products in bf16: faster where the CPU has it (0)"},
     {NULL, 0, NULL, NULL},
 };
 

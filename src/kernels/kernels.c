@@ -60,6 +60,7 @@ static const struct entry {
     {ENTRY(outer_sum)},       {ENTRY(scale)},        {ENTRY(fma_loop)},
     {ENTRY(softmax_columns)}, {ENTRY(norm_columns)}, {ENTRY(gelu_product)},
     {ENTRY(transpose)},
+    {ENTRY(slope)},           {ENTRY(layer_norm_grad)},
 };
 #define N_ENTRIES (sizeof entries / sizeof entries[0])
 _Static_assert(sizeof(samc_kernels) ==
@@ -101,4 +102,19 @@ samc_status samc_kernels_select(const char *name, const samc_kernels **kernels, 
                          name, list);
     *kernels = found;
     return SAMC_OK;
+}
+
+const samc_bf16_kernels *samc_bf16_select(const samc_kernels *kernels)
+{
+#ifdef SAMC_HAVE_X86
+    if (kernels == &samc_kernels_avx512 && __builtin_cpu_supports("avx512bf16"))
+        return &samc_bf16_avx512;
+#endif
+    (void)kernels;
+    return &samc_bf16_portable;
+}
+
+int samc_bf16_is_native(const samc_kernels *kernels)
+{
+    return samc_bf16_select(kernels) != &samc_bf16_portable;
 }

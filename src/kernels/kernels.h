@@ -106,6 +106,15 @@ typedef struct samc_kernels {
     /* out[j * out_stride + i] = x[i * stride + j], i < n, j < width. */
     void (*transpose)(const float *x, int64_t stride, int64_t n, int64_t width, float *out,
                       int64_t out_stride);
+
+    /* dx[i] = dy[i] * act'(x[i]), i < n; x is the activation's input; dx may be dy. GELU's slope
+     * has an error <= 1e-6 of |dy|. */
+    void (*slope)(samc_activation act, const float *x, const float *dy, int64_t n, float *dx);
+
+    /* The way back of layer_norm over one row: dx is set, or added to where `accumulate`; dx may be
+     * dy. dweight [n] and dbias [n] are added to. */
+    void (*layer_norm_grad)(const float *x, const float *dy, int64_t n, const float *weight,
+                            float eps, float *dx, int accumulate, float *dweight, float *dbias);
 } samc_kernels;
 
 /* The path of that name, or the best of this CPU for NULL. Immutable, lives for ever. Errors:

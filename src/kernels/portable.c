@@ -206,6 +206,53 @@ static void transpose(const float *x, int64_t stride, int64_t n, int64_t width, 
             out[j * out_stride + i] = x[i * stride + j];
 }
 
+static float slope_of(samc_activation act, float x)
+{
+    switch (act) {
+    case SAMC_ACT_GELU:
+        return 0.5f * (1.0f + erff(x * 0.70710678f)) + x * 0.39894228f * expf(-0.5f * x * x);
+    case SAMC_ACT_RELU: return x > 0.0f ? 1.0f : 0.0f;
+    case SAMC_ACT_NONE: break;
+    }
+    return 1.0f;
+}
+
+static void slope(samc_activation act, const float *x, const float *dy, int64_t n, float *dx)
+{
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = dy[i] * slope_of(act, x[i]);
+}
+
+/* With xhat = (x - mean) rstd and g = dy weight: dx = rstd (g - mean(g) - xhat mean(g xhat)). */
+static void layer_norm_grad(const float *x, const float *dy, int64_t n, const float *weight,
+                            float eps, float *dx, int accumulate, float *dweight, float *dbias)
+{
+    float mean = 0.0f, variance = 0.0f, mean_g = 0.0f, mean_gx = 0.0f, rstd;
+
+    for (int64_t i = 0; i < n; i++)
+        mean += x[i];
+    mean /= (float)n;
+    for (int64_t i = 0; i < n; i++)
+        variance += (x[i] - mean) * (x[i] - mean);
+    rstd = 1.0f / sqrtf(variance / (float)n + eps);
+    for (int64_t i = 0; i < n; i++) {
+        const float xhat = (x[i] - mean) * rstd;
+
+        mean_g += dy[i] * weight[i];
+        mean_gx += dy[i] * weight[i] * xhat;
+        dweight[i] += dy[i] * xhat;
+        dbias[i] += dy[i];
+    }
+    mean_g /= (float)n;
+    mean_gx /= (float)n;
+    for (int64_t i = 0; i < n; i++) {
+        const float xhat = (x[i] - mean) * rstd;
+        const float d = rstd * (dy[i] * weight[i] - mean_g - xhat * mean_gx);
+
+        dx[i] = accumulate ? dx[i] + d : d;
+    }
+}
+
 const samc_kernels samc_kernels_portable = {
     .name = "portable",
     .gemm_mr = MR,
@@ -223,4 +270,6 @@ const samc_kernels samc_kernels_portable = {
     .norm_columns = norm_columns,
     .gelu_product = gelu_product,
     .transpose = transpose,
+    .slope = slope,
+    .layer_norm_grad = layer_norm_grad,
 };

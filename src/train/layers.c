@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/layers.h"
 
-#include <math.h>
+#include "kernels/bf16.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,13 @@ samc_status samc_dense_find(const samc_params *params, const char *prefix, samc_
     return SAMC_OK;
 }
 
+samc_status samc_train_product(const samc_train_call *t, const samc_product *product,
+                               const float *b, int64_t b_row, int64_t b_column)
+{
+    return t->bf16 ? samc_bf16_product_of(t->call, product, b, b_row, b_column, t->error)
+                   : samc_product_of(t->call, product, b, b_row, b_column, t->error);
+}
+
 samc_status samc_dense_forward(const samc_train_call *t, const samc_dense *dense, int64_t m,
                                const float *x, float *y)
 {
@@ -51,7 +59,7 @@ samc_status samc_dense_forward(const samc_train_call *t, const samc_dense *dense
                             .c = y,
                             .c_stride = dense->n};
 
-    return samc_product_of(t->call, &p, values + dense->weight, 1, dense->k, t->error);
+    return samc_train_product(t, &p, values + dense->weight, 1, dense->k);
 }
 
 samc_status samc_dense_backward(const samc_train_call *t, const samc_dense *dense, int64_t m,
@@ -79,18 +87,19 @@ samc_status samc_dense_backward(const samc_train_call *t, const samc_dense *dens
                                .c_stride = k,
                                .accumulate = accumulate};
 
-    SAMC_TRY(samc_product_of(t->call, &dw, x, k, 1, t->error));
+    SAMC_TRY(samc_train_product(t, &dw, x, k, 1));
     if (dense->bias >= 0)
         SAMC_TRY(samc_column_sums(t, m, n, dy, n, t->params->gradients + dense->bias));
     if (dx)
         SAMC_TRY(
-            samc_product_of(t->call, &back, t->params->values + dense->weight, k, 1, t->error));
+            samc_train_product(t, &back, t->params->values + dense->weight, k, 1));
     return SAMC_OK;
 }
 
 /* ---------------------------------------------------------------------------------- column sums */
 
 typedef struct sums_job {
+    const samc_kernels *kernels;
     int64_t m, n;
     const float *x;
     int64_t stride;
@@ -106,8 +115,7 @@ static void sums_tile(void *arg, int64_t tile, int32_t lane)
     (void)lane;
     memset(sum, 0, (size_t)job->n * sizeof *sum);
     for (int64_t i = tile * TILE_ROWS; i < end; i++)
-        for (int64_t j = 0; j < job->n; j++)
-            sum[j] += job->x[i * job->stride + j];
+        job->kernels->epilogue(sum, job->n, job->x + i * job->stride, SAMC_ACT_NONE, NULL);
 }
 
 samc_status samc_column_sums(const samc_train_call *t, int64_t m, int64_t n, const float *x,
@@ -115,7 +123,7 @@ samc_status samc_column_sums(const samc_train_call *t, int64_t m, int64_t n, con
 {
     const int64_t tiles = (m + TILE_ROWS - 1) / TILE_ROWS;
     const samc_arena_mark mark = samc_arena_here(t->call->arena);
-    sums_job job = {m, n, x, stride, NULL};
+    sums_job job = {t->call->kernels, m, n, x, stride, NULL};
 
     SAMC_TRY(samc_arena_take(t->call->arena, (size_t)(tiles * n), sizeof(float), &job.partial,
                              t->error));
@@ -151,6 +159,7 @@ void samc_row_norm_forward(const samc_train_call *t, const samc_row_norm *norm, 
 }
 
 typedef struct norm_job {
+    const samc_kernels *kernels;
     int64_t m, n;
     const float *x, *dy, *gamma;
     float eps;
@@ -158,39 +167,6 @@ typedef struct norm_job {
     int accumulate;
     float *partial; /* [tiles][2][n]: of gamma, of beta */
 } norm_job;
-
-/* One row; with xhat = (x - mean) * rstd and g = dy * gamma:
- * dx = rstd * (g - mean(g) - xhat * mean(g * xhat)). */
-static void norm_row(const norm_job *job, int64_t row, float *dgamma, float *dbeta)
-{
-    const int64_t n = job->n;
-    const float *x = job->x + row * n, *dy = job->dy + row * n, *gamma = job->gamma;
-    float *dx = job->dx + row * n;
-    float mean = 0.0f, variance = 0.0f, mean_g = 0.0f, mean_gx = 0.0f, rstd;
-
-    for (int64_t i = 0; i < n; i++)
-        mean += x[i];
-    mean /= (float)n;
-    for (int64_t i = 0; i < n; i++)
-        variance += (x[i] - mean) * (x[i] - mean);
-    rstd = 1.0f / sqrtf(variance / (float)n + job->eps);
-    for (int64_t i = 0; i < n; i++) {
-        const float xhat = (x[i] - mean) * rstd;
-
-        mean_g += dy[i] * gamma[i];
-        mean_gx += dy[i] * gamma[i] * xhat;
-        dgamma[i] += dy[i] * xhat;
-        dbeta[i] += dy[i];
-    }
-    mean_g /= (float)n;
-    mean_gx /= (float)n;
-    for (int64_t i = 0; i < n; i++) {
-        const float xhat = (x[i] - mean) * rstd;
-        const float d = rstd * (dy[i] * gamma[i] - mean_g - xhat * mean_gx);
-
-        dx[i] = job->accumulate ? dx[i] + d : d;
-    }
-}
 
 static void norm_tile(void *arg, int64_t tile, int32_t lane)
 {
@@ -201,7 +177,9 @@ static void norm_tile(void *arg, int64_t tile, int32_t lane)
     (void)lane;
     memset(dgamma, 0, (size_t)(2 * job->n) * sizeof *dgamma);
     for (int64_t i = tile * TILE_ROWS; i < end; i++)
-        norm_row(job, i, dgamma, dbeta);
+        job->kernels->layer_norm_grad(job->x + i * job->n, job->dy + i * job->n, job->n,
+                                      job->gamma, job->eps, job->dx + i * job->n, job->accumulate,
+                                      dgamma, dbeta);
 }
 
 samc_status samc_row_norm_backward(const samc_train_call *t, const samc_row_norm *norm, int64_t m,
@@ -209,7 +187,8 @@ samc_status samc_row_norm_backward(const samc_train_call *t, const samc_row_norm
 {
     const int64_t tiles = (m + TILE_ROWS - 1) / TILE_ROWS, n = norm->n;
     const samc_arena_mark mark = samc_arena_here(t->call->arena);
-    norm_job job = {m, n, x, dy, t->params->values + norm->weight, norm->eps, dx, accumulate, NULL};
+    norm_job job = {t->call->kernels, m,  n,          x,   dy, t->params->values + norm->weight,
+                    norm->eps,        dx, accumulate, NULL};
     float *dgamma = t->params->gradients + norm->weight;
     float *dbeta = t->params->gradients + norm->bias;
 
@@ -255,25 +234,14 @@ void samc_activation_forward(const samc_train_call *t, samc_activation act, int6
     samc_threads_run(t->call->threads, (n + TILE_NUMBERS - 1) / TILE_NUMBERS, activate_tile, &job);
 }
 
-/* d/dx of x Phi(x) = Phi(x) + x phi(x). */
-static float gelu_slope(float x)
-{
-    return 0.5f * (1.0f + erff(x * 0.70710678f)) + x * 0.39894228f * expf(-0.5f * x * x);
-}
-
 static void slope_tile(void *arg, int64_t tile, int32_t lane)
 {
     const number_job *job = arg;
     const int64_t first = tile * TILE_NUMBERS;
-    const int64_t end = first + TILE_NUMBERS < job->n ? first + TILE_NUMBERS : job->n;
+    const int64_t n = job->n - first < TILE_NUMBERS ? job->n - first : TILE_NUMBERS;
 
     (void)lane;
-    if (job->act == SAMC_ACT_GELU)
-        for (int64_t i = first; i < end; i++)
-            job->out[i] = job->dy[i] * gelu_slope(job->x[i]);
-    else
-        for (int64_t i = first; i < end; i++)
-            job->out[i] = job->x[i] > 0.0f ? job->dy[i] : 0.0f;
+    job->kernels->slope(job->act, job->x + first, job->dy + first, n, job->out + first);
 }
 
 void samc_activation_backward(const samc_train_call *t, samc_activation act, int64_t n,

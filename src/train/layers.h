@@ -17,7 +17,12 @@ typedef struct samc_train_call {
     const samc_call *call;
     samc_params *params;
     samc_error *error;
+    int bf16; /* 1: products round their factors to bf16 (kernels/bf16.h) */
 } samc_train_call;
+
+/* samc_product_of, in the precision that the call asks for. Errors: MEMORY. */
+samc_status samc_train_product(const samc_train_call *t, const samc_product *product,
+                               const float *b, int64_t b_row, int64_t b_column);
 
 /* y = x W^T + b; W [n][k] at `weight`, b [n] at `bias` of the flat arrays (bias -1: there is
  * none). */

@@ -153,7 +153,7 @@ static samc_status transposed_forward(const samc_train_call *t, const samc_dense
     samc_status status = SAMC_OK;
 
     SAMC_CHECK(take(t, m, 4 * up->n, &p.c));
-    SAMC_CHECK(samc_product_of(t->call, &p, values + up->weight, 4 * up->n, 1, t->error));
+    SAMC_CHECK(samc_train_product(t, &p, values + up->weight, 4 * up->n, 1));
     job.from = p.c;
     samc_threads_run(t->call->threads, (m + REORDER_ROWS - 1) / REORDER_ROWS, reorder_tile, &job);
 
@@ -186,10 +186,10 @@ static samc_status transposed_backward(const samc_train_call *t, const samc_dens
     SAMC_CHECK(take(t, m, wide, &ordered));
     job.to = ordered;
     samc_threads_run(t->call->threads, (m + REORDER_ROWS - 1) / REORDER_ROWS, reorder_tile, &job);
-    SAMC_CHECK(samc_product_of(t->call, &dw, ordered, wide, 1, t->error));
+    SAMC_CHECK(samc_train_product(t, &dw, ordered, wide, 1));
     SAMC_CHECK(samc_column_sums(t, 4 * m, up->n, dy, up->n, g + up->bias));
     back.a = ordered;
-    status = samc_product_of(t->call, &back, t->params->values + up->weight, 1, wide, t->error);
+    status = samc_train_product(t, &back, t->params->values + up->weight, 1, wide);
 
 cleanup:
     samc_arena_give_back(t->call->arena, mark);

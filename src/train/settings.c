@@ -28,6 +28,7 @@ static const setting table[] = {
     {"rounds", WHOLE32, AT(prompts.rounds), 1, 64},
     {"both", WHOLE, AT(both), 0, 1},
     {"recompute", WHOLE, AT(recompute), 0, 1},
+    {"bf16", WHOLE, AT(bf16), 0, 1},
     {"freeze-encoder", WHOLE, AT(freeze_encoder), 0, 1},
     {"box", REAL32, AT(prompts.box), 0, 1},
     {"box-noise", REAL32, AT(prompts.box_noise), 0, 1},

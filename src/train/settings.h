@@ -16,6 +16,7 @@ typedef struct samc_train_settings {
     int64_t both;  /* 1: the first prompt trains the three masks and the single one, whatever it is;
                       0: a click trains the three, a box the single one, as in the paper */
     int64_t recompute;      /* 1: the encoder's activations are computed again on the way back */
+    int64_t bf16;           /* 1: products in bf16 (kernels/bf16.h) */
     int64_t freeze_encoder; /* 1: only prompt encoder and mask decoder learn */
     int64_t bce_steps;      /* the cross-entropy's weight is `loss.bce` for so many steps, then 0 */
     double drop_path;       /* of the last block; growing evenly from 0 at the first */

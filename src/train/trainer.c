@@ -148,7 +148,7 @@ samc_status samc_trainer_step(samc_trainer *r, int64_t step, const samc_train_ba
                               samc_step_report *report, samc_error *error)
 {
     const samc_call call = {r->context->kernels, r->context->threads, &r->arena};
-    const samc_train_call t = {&call, r->params, error};
+    const samc_train_call t = {&call, r->params, error, r->settings.bf16 != 0};
     const samc_arena_mark mark = samc_arena_here(&r->arena);
     samc_status status = SAMC_OK;
     double at;

@@ -101,7 +101,7 @@ static samc_status run(samc_call *call, samc_params *params, const inputs *in, i
                                        in->masks,
                                        in->logit_shape[1] == 1 ? 0 : 1,
                                        (int32_t)in->logit_shape[1]};
-    const samc_train_call t = {call, params, error};
+    const samc_train_call t = {call, params, error, 0};
     const size_t answers = (size_t)(in->logit_shape[0] * in->logit_shape[1]);
     const size_t low = (size_t)(in->logit_shape[2] * in->logit_shape[3]);
     const size_t floats = (size_t)(in->rows[0] * c->embed_dim);

@@ -29,9 +29,9 @@ static inline vf rows_exp(vf x)
     return vf_scale2(e, n);
 }
 
-/* x Phi(x). With a = |x| (at most 6: Phi(-6) = 1e-9), Phi(-a) = 2^(G(a) - 1), and Phi(a) is one
+/* Phi(x), the normal distribution. With a = |x| (at most 6: Phi(-6) = 1e-9), Phi(-a) = 2^(G(a) - 1), and Phi(a) is one
  * minus that: no cancellation on either side. */
-static inline vf rows_gelu(vf x)
+static inline vf rows_phi(vf x)
 {
     const vf a = vf_min(vf_abs(x), vf_set1(6.0f));
     vf g, n, f, e, tail;
@@ -54,7 +54,12 @@ static inline vf rows_gelu(vf x)
     e = vf_fma(e, f, vf_set1(0.5f));
     e = vf_add(vf_fma(vf_mul(e, f), f, f), vf_set1(1.0f));
     tail = vf_scale2(vf_mul(e, vf_set1(0.5f)), n);
-    return vf_mul(x, vf_select_negative(x, tail, vf_sub(vf_set1(1.0f), tail)));
+    return vf_select_negative(x, tail, vf_sub(vf_set1(1.0f), tail));
+}
+
+static inline vf rows_gelu(vf x)
+{
+    return vf_mul(x, rows_phi(x));
 }
 
 static inline vf rows_activate(vf x, samc_activation act)

@@ -169,6 +169,7 @@ static inline void vf_transpose(const float *x, int64_t stride, float *out, int6
 #include "kernels/simd/columns.h"
 #include "kernels/simd/gemm.h"
 #include "kernels/simd/peak.h"
+#include "kernels/simd/grads.h"
 #include "kernels/simd/rows.h"
 
 const samc_kernels samc_kernels_avx512 = {
@@ -188,4 +189,6 @@ const samc_kernels samc_kernels_avx512 = {
     .norm_columns = columns_norm,
     .gelu_product = columns_gelu_product,
     .transpose = columns_transpose,
+    .slope = grads_slope,
+    .layer_norm_grad = grads_layer_norm,
 };
