@@ -100,7 +100,8 @@ static samc_status draw_parts(const job *j, const samc_source *source, const sam
     choices.map = values;
     choices.pieces = pieces;
     SAMC_CHECK(
-        samc_parts_add(&choices, random, sample, &source->names, source->whole, n_pieces, error));
+        samc_parts_add(&choices, random, sample, &source->names, source->whole,
+                       source->whole_weight, n_pieces, error));
     SAMC_CHECK(
         samc_choices_draw(&choices, random, j->supply->min_area, j->max_masks, sample, error));
 

@@ -12,7 +12,7 @@
 /* A connected piece is a choice of its own from this share of its label on. */
 #define PIECE_SHARE 0.15
 
-enum { WHOLE_WEIGHT = 4, PART_WEIGHT = 2, UNION_WEIGHT = 1, PIECE_WEIGHT = 1 };
+enum { PART_WEIGHT = 2, UNION_WEIGHT = 1, PIECE_WEIGHT = 1 };
 
 typedef struct survey {
     int64_t area[VALUES];
@@ -118,8 +118,8 @@ cleanup:
 }
 
 samc_status samc_parts_add(samc_choices *choices, samc_random *random, const samc_sample *sample,
-                           const samc_label_names *names, const char *whole, int32_t n_pieces,
-                           samc_error *error)
+                           const samc_label_names *names, const char *whole, double whole_weight,
+                           int32_t n_pieces, samc_error *error)
 {
     survey *s = NULL;
     samc_status status = SAMC_OK;
@@ -134,7 +134,7 @@ samc_status samc_parts_add(samc_choices *choices, samc_random *random, const sam
         SAMC_CHECK(samc_choices_add(choices, &choice, names->names[v], error));
     }
     if (whole && s->n_there > 1) {
-        samc_choice choice = {.area = s->total, .weight = WHOLE_WEIGHT};
+        samc_choice choice = {.area = s->total, .weight = whole_weight};
 
         for (size_t i = 0; i < s->n_there; i++)
             choice.values[s->there[i]] = 1;

@@ -11,9 +11,11 @@
 
 /* Adds to `choices`, whose map and pieces are set: every label's region; its larger connected
  * pieces where it has several; unions of two to four labels that touch; and all labels together,
- * called `whole` (NULL: that is no thing). `n_pieces`: of choices->pieces. Errors: MEMORY. */
+ * called `whole` (NULL: that is no thing), which is
+ * drawn as gladly as `whole_weight` says, where a label has 2 and a union or a piece 1. `n_pieces`:
+ * of choices->pieces. Errors: MEMORY. */
 samc_status samc_parts_add(samc_choices *choices, samc_random *random, const samc_sample *sample,
-                           const samc_label_names *names, const char *whole, int32_t n_pieces,
-                           samc_error *error);
+                           const samc_label_names *names, const char *whole, double whole_weight,
+                           int32_t n_pieces, samc_error *error);
 
 #endif

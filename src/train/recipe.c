@@ -38,7 +38,7 @@ static const struct {
     samc_source_type type;
     const char *keys[6];
 } types[] = {
-    {"labelmap", SAMC_SOURCE_LABELMAP, {"folder", "exclude", "labels", "whole", "ignore"}},
+    {"labelmap", SAMC_SOURCE_LABELMAP, {"folder", "exclude", "labels", "whole", "whole_weight", "ignore"}},
     {"sa1b", SAMC_SOURCE_SA1B, {"folder", "exclude"}},
     {"coco", SAMC_SOURCE_COCO, {"folder", "annotations"}},
     {"composite", SAMC_SOURCE_COMPOSITE, {"backgrounds", "objects", "count"}},
@@ -149,6 +149,8 @@ static samc_status open_labelmap(const reader *r, const json_t *object, samc_sou
         SAMC_CHECK(samc_label_names_read(path, &source->names, error));
     if (json_is_string(whole))
         SAMC_CHECK(samc_alloc_string(json_string_value(whole), &source->whole, error));
+    source->whole_weight = 4;
+    SAMC_CHECK(read_number(object, "whole_weight", 0, 1e6, &source->whole_weight, error));
     for (size_t i = 0; i < json_array_size(ignore); i++) {
         json_int_t value = json_integer_value(json_array_get(ignore, i));
 

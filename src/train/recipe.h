@@ -35,6 +35,7 @@ struct samc_source {
     samc_label_names names;               /* label map */
     uint8_t ignore[SAMC_LABELMAP_VALUES]; /* label map: 1: the value means unknown */
     char *whole;                          /* label map: what all labels together are; or NULL */
+    double whole_weight;                  /* how gladly that is drawn (train/parts.h) */
     samc_coco coco;
     char *folder; /* COCO: of the photos */
 
