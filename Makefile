@@ -9,7 +9,7 @@ FUZZ_SECONDS = 60
 PYTHON = python3
 
 .DEFAULT_GOAL = build
-.PHONY: help setup build-needs configure build command demo test test-full parity parity-quick parity-train eval bench bench-peers \
+.PHONY: help setup build-needs configure build command demo test test-full parity parity-quick parity-train model eval bench bench-peers \
     mutation asan tsan fuzz lint format install uninstall clean
 
 help: ## list the targets
@@ -51,9 +51,13 @@ parity-quick: build ## the same with the small models only
 	    "$$python" tools/parity/parity.py --build $(BUILD) --sensitivity && \
 	    "$$python" tools/parity/parity.py --build $(BUILD) --quick
 
-parity-train: build ## gradients against PyTorch's autograd on the reference's modules
+parity-train: build ## gradients and optimiser steps against PyTorch's on the reference's modules
 	@python=$$(sh tools/setup_reference.sh) && \
-	    "$$python" tools/parity/parity_train.py --build $(BUILD)
+	    "$$python" tools/parity/parity_train.py --build $(BUILD) && \
+	    "$$python" tools/parity/parity_steps.py --build $(BUILD)
+
+model: command ## train the default model in build/model, or go on; MODEL_OPTIONS go to samc train
+	@sh tools/model/make_model.sh $(BUILD)/cli/samc build/model $(MODEL_OPTIONS)
 
 eval: command ## mean IoU by clicks over DIR of photos ID.jpg with masks ID.png
 	@test -n '$(DIR)' || { echo "say which folder: make eval DIR=path"; exit 2; }

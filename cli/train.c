@@ -50,7 +50,8 @@ static const cli_option options[] = {
     {"batch", KEY_SETTING + 1, "N", "photos a step (8)"},
     {"masks", KEY_SETTING + 2, "N", "masks a photo, at most (4)"},
     {"rounds", KEY_SETTING + 3, "N", "prompts a mask, one after the other (3; the paper: 11)"},
-    {"both", KEY_SETTING + 4, "0|1", "the first prompt trains the three masks and the single one (1)"},
+    {"both", KEY_SETTING + 4, "0|1",
+     "the first prompt trains the three masks and the single one (1)"},
     {"box", KEY_SETTING + 5, "P", "share of first prompts that are boxes (0.5)"},
     {"box-noise", KEY_SETTING + 6, "X", "how careless boxes are, as a share of their side (0.1)"},
     {"centre", KEY_SETTING + 7, "P", "share of first clicks at the object's deepest pixel (0)"},
@@ -80,7 +81,7 @@ const cli_command cli_train = {
     "train a model on photos with masks, or on what a recipe makes of them",
     "RECIPE.json -o RUN --from MODEL [OPTION]...\nRECIPE.json -o RUN --resume [OPTION]...",
     "Shows the model photos and prompts it as a person would: a click or a box first, then\n"
-    "clicks where it is wrong. A recipe says where photos come from (docs/TRAINING_DATA.md;\n"
+    "clicks where it is wrong. A recipe says where photos come from (docs/TRAINING.md;\n"
     "`samc samples` shows what it makes). RUN/checkpoint.safetensors holds everything a run needs\n"
     "to go on, bit by bit as if it had never stopped; `samc export` takes the model out of it.\n"
     "RUN/metrics.csv has a row for every 20 steps. Ctrl-C saves and ends.",

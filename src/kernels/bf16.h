@@ -4,8 +4,8 @@
  * nearest even) on the way in, while all sums are f32. For training, where it does no harm: weights
  * and gradients stay f32.
  *
- * A pair is a uint32_t: the bf16 of element 2 l in its low half, of element 2 l + 1 in its high one;
- * l counts along the inner dimension. Where that is odd the last high half is zero.
+ * A pair is a uint32_t: the bf16 of element 2 l in its low half, of element 2 l + 1 in its high
+ * one; l counts along the inner dimension. Where that is odd the last high half is zero.
  */
 #ifndef SAMC_KERNELS_BF16_H
 #define SAMC_KERNELS_BF16_H

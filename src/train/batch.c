@@ -31,7 +31,7 @@ static samc_status fill_patches(const samc_config *config, const samc_sample *sa
     samc_status status = samc_kernels_select(NULL, &kernels, error);
 
     if (status == SAMC_OK) {
-        const samc_call call = {kernels, NULL, &arena};
+        const samc_call call = {.kernels = kernels, .arena = &arena};
 
         status = samc_transform_patches(&call, config, &image, &frame, patches, error);
     }
@@ -94,8 +94,8 @@ samc_status samc_train_batch_make(const samc_config *config, samc_samples *sampl
 
     SAMC_TRY(samc_alloc_zero((size_t)photos, sizeof *made, &made, error));
     for (int64_t i = 0; i < photos; i++) {
-        status = samc_samples_get(samples, seed, first + (uint64_t)i, config->image_size,
-                                  max_masks, &made[i], error);
+        status = samc_samples_get(samples, seed, first + (uint64_t)i, config->image_size, max_masks,
+                                  &made[i], error);
         if (status != SAMC_OK) {
             while (i-- > 0)
                 samc_sample_free(&made[i]);

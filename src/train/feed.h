@@ -20,13 +20,12 @@ typedef struct samc_feed_options {
 } samc_feed_options;
 
 /* Starts. Errors: MEMORY (no thread can be started, among others). */
-samc_status samc_feed_create(const samc_feed_options *options, samc_feed **feed,
-                             samc_error *error);
+samc_status samc_feed_create(const samc_feed_options *options, samc_feed **feed, samc_error *error);
 /* Waits for the thread's current sample at most. NULL is fine. */
 void samc_feed_free(samc_feed *feed);
 
-/* The next step's batch, which replaces what `batch` holds (cleared, or of an earlier call). Errors:
- * those of samc_samples_get; the feed has then ended. */
+/* The next step's batch, which replaces what `batch` holds (cleared, or of an earlier call).
+ * Errors: those of samc_samples_get; the feed has then ended. */
 samc_status samc_feed_next(samc_feed *feed, samc_train_batch *batch, samc_error *error);
 
 #endif

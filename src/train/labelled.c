@@ -99,9 +99,8 @@ static samc_status draw_parts(const job *j, const samc_source *source, const sam
     SAMC_CHECK(samc_components_find(values, sample->size, sample->size, pieces, &n_pieces, error));
     choices.map = values;
     choices.pieces = pieces;
-    SAMC_CHECK(
-        samc_parts_add(&choices, random, sample, &source->names, source->whole,
-                       source->whole_weight, n_pieces, error));
+    SAMC_CHECK(samc_parts_add(&choices, random, sample, &source->names, source->whole,
+                              source->whole_weight, n_pieces, error));
     SAMC_CHECK(
         samc_choices_draw(&choices, random, j->supply->min_area, j->max_masks, sample, error));
 

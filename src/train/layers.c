@@ -91,8 +91,7 @@ samc_status samc_dense_backward(const samc_train_call *t, const samc_dense *dens
     if (dense->bias >= 0)
         SAMC_TRY(samc_column_sums(t, m, n, dy, n, t->params->gradients + dense->bias));
     if (dx)
-        SAMC_TRY(
-            samc_train_product(t, &back, t->params->values + dense->weight, k, 1));
+        SAMC_TRY(samc_train_product(t, &back, t->params->values + dense->weight, k, 1));
     return SAMC_OK;
 }
 
@@ -177,9 +176,9 @@ static void norm_tile(void *arg, int64_t tile, int32_t lane)
     (void)lane;
     memset(dgamma, 0, (size_t)(2 * job->n) * sizeof *dgamma);
     for (int64_t i = tile * TILE_ROWS; i < end; i++)
-        job->kernels->layer_norm_grad(job->x + i * job->n, job->dy + i * job->n, job->n,
-                                      job->gamma, job->eps, job->dx + i * job->n, job->accumulate,
-                                      dgamma, dbeta);
+        job->kernels->layer_norm_grad(job->x + i * job->n, job->dy + i * job->n, job->n, job->gamma,
+                                      job->eps, job->dx + i * job->n, job->accumulate, dgamma,
+                                      dbeta);
 }
 
 samc_status samc_row_norm_backward(const samc_train_call *t, const samc_row_norm *norm, int64_t m,

@@ -47,9 +47,9 @@ static samc_status rewrite(const char *path, int64_t step, samc_error *error)
         SAMC_TRY(samc_file_map(path, &old, error));
         if (old.size < sizeof header - 1 || memcmp(old.data, header, sizeof header - 1) != 0) {
             samc_file_unmap(&old);
-            return SAMC_FAIL(error, FORMAT,
-                             "%s is not the metrics of a training run of this version; move it away",
-                             path);
+            return SAMC_FAIL(
+                error, FORMAT,
+                "%s is not the metrics of a training run of this version; move it away", path);
         }
     }
     SAMC_CHECK(samc_file_begin(path, &writer, error));

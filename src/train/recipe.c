@@ -36,9 +36,11 @@ static const char *const place_names[] = {"sources", "objects", "backgrounds"};
 static const struct {
     const char *name;
     samc_source_type type;
-    const char *keys[6];
+    const char *keys[7]; /* the last one is NULL */
 } types[] = {
-    {"labelmap", SAMC_SOURCE_LABELMAP, {"folder", "exclude", "labels", "whole", "whole_weight", "ignore"}},
+    {"labelmap",
+     SAMC_SOURCE_LABELMAP,
+     {"folder", "exclude", "labels", "whole", "whole_weight", "ignore"}},
     {"sa1b", SAMC_SOURCE_SA1B, {"folder", "exclude"}},
     {"coco", SAMC_SOURCE_COCO, {"folder", "annotations"}},
     {"composite", SAMC_SOURCE_COMPOSITE, {"backgrounds", "objects", "count"}},

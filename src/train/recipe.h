@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Recipe: which sources samples are drawn from, read from JSON (docs/TRAINING_DATA.md), with the
+ * Recipe: which sources samples are drawn from, read from JSON (docs/TRAINING.md), with the
  * files of each source listed.
  */
 #ifndef SAMC_TRAIN_RECIPE_H

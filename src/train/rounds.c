@@ -78,8 +78,8 @@ static void draw_tile(void *arg, int64_t i, int32_t lane)
     const samc_prompt_options *options = &k->rounds->settings->prompts;
     const samc_train_batch *b = k->rounds->batch;
     const samc_sample *s = &b->samples[b->photo[i]];
-    const samc_prompt_key key = {k->rounds->seed, k->rounds->step,
-                                 b->first + (uint64_t)b->photo[i], (uint64_t)b->number[i]};
+    const samc_prompt_key key = {k->rounds->seed, k->rounds->step, b->first + (uint64_t)b->photo[i],
+                                 (uint64_t)b->number[i]};
     const samc_prompt_object object = {s->masks + (int64_t)b->number[i] * s->size * s->size,
                                        s->size, s->width, s->height};
     float point[2];
@@ -138,8 +138,7 @@ static void fill_positions(const talk *k, int64_t i, float *points, int32_t *lab
 }
 
 /* Collects the prompts that have so many positions; there may be none. */
-static samc_status group_begin(const samc_train_call *t, const talk *k, int64_t positions,
-                               group *g)
+static samc_status group_begin(const samc_train_call *t, const talk *k, int64_t positions, group *g)
 {
     const int32_t count = k->round == 0 ? k->all : 1;
 
@@ -308,8 +307,8 @@ static samc_status run_group(const samc_train_call *t, const samc_train_decoder 
     SAMC_CHECK(group_begin(t, k, positions, &g));
     if (g.n == 0)
         goto cleanup;
-    SAMC_CHECK(samc_train_decoder_forward(t, decoder, &g.prompts, r->embedding, &pass, g.logits,
-                                          g.iou));
+    SAMC_CHECK(
+        samc_train_decoder_forward(t, decoder, &g.prompts, r->embedding, &pass, g.logits, g.iou));
     SAMC_CHECK(judge_group(t, k, &g));
     if (r->record) {
         const samc_rounds_record record = {k->round, &g.prompts, g.which, g.logits, g.iou};

@@ -173,14 +173,11 @@ static samc_status begin(run *r, samc_context *context, samc_error *error)
     SAMC_TRY(o->resume ? resume(r, error) : start(r, error));
     SAMC_TRY(apply_settings(r, error));
     SAMC_TRY(samc_metrics_open(r->metrics, r->state.step, &r->stream, error));
-    SAMC_TRY(samc_trainer_create(context, &r->params, &r->settings, r->state.seed, &r->trainer,
-                                 error));
-    feed = (samc_feed_options){&r->params.config,
-                               o->samples,
-                               r->state.seed,
-                               r->settings.batch,
-                               (int32_t)r->settings.masks,
-                               r->state.step};
+    SAMC_TRY(
+        samc_trainer_create(context, &r->params, &r->settings, r->state.seed, &r->trainer, error));
+    feed = (samc_feed_options){
+        &r->params.config,          o->samples,   r->state.seed, r->settings.batch,
+        (int32_t)r->settings.masks, r->state.step};
     SAMC_TRY(samc_feed_create(&feed, &r->feed, error));
     r->started = r->saved = clock_of(CLOCK_MONOTONIC);
     r->saved_step = r->state.step;
@@ -257,10 +254,10 @@ static void make_means(const run *r, samc_run_tick *tick)
 static samc_status write_row(run *r, const samc_run_tick *tick, samc_error *error)
 {
     const samc_rounds_report *m = &tick->mean;
-    const samc_metrics_row row = {r->state.step, r->photos,   r->seconds,    r->cpu_seconds,
-                                  m->loss,       m->focal,    m->dice,       m->bce,
-                                  m->iou,        m->box_iou,  m->click_iou,  m->best_iou,
-                                  m->last_iou,   tick->norm,  tick->rate,    tick->speed};
+    const samc_metrics_row row = {r->state.step, r->photos,  r->seconds,   r->cpu_seconds,
+                                  m->loss,       m->focal,   m->dice,      m->bce,
+                                  m->iou,        m->box_iou, m->click_iou, m->best_iou,
+                                  m->last_iou,   tick->norm, tick->rate,   tick->speed};
 
     return samc_metrics_write(r->stream, &row, r->metrics, error);
 }
@@ -286,8 +283,8 @@ static samc_status count_step(run *r, const samc_step_report *report, double sec
     tick.seconds = r->seconds;
     tick.seconds_left = -1.0;
     if (steps > 0)
-        tick.seconds_left =
-            (double)(steps - r->state.step) * (double)r->settings.batch / tick.speed;
+        tick.seconds_left = (double)(steps - r->state.step) * (double)r->settings.batch /
+                            tick.speed;
     tick.row = r->state.step % o->row_steps == 0;
     if (tick.row) {
         SAMC_TRY(write_row(r, &tick, error));

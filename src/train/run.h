@@ -17,12 +17,12 @@
 
 /* Where the run stands, after a step. Means are over the steps since the row before. */
 typedef struct samc_run_tick {
-    int64_t step;        /* steps done */
-    int64_t steps;       /* to do in all; 0: no end is set */
-    double seconds;      /* in steps, of the whole run */
-    double speed;        /* photos a second */
-    double seconds_left; /* negative: not known */
-    int row;             /* 1: the figures are new and were written to metrics.csv */
+    int64_t step;            /* steps done */
+    int64_t steps;           /* to do in all; 0: no end is set */
+    double seconds;          /* in steps, of the whole run */
+    double speed;            /* photos a second */
+    double seconds_left;     /* negative: not known */
+    int row;                 /* 1: the figures are new and were written to metrics.csv */
     samc_rounds_report mean; /* sums over prompts are divided too: box_iou … are means of 0..1 */
     double rate, norm;
     int64_t skipped; /* steps without update since the row before: their gradient was not finite */
@@ -32,22 +32,22 @@ typedef struct samc_run_tick {
 typedef int (*samc_run_tick_fn)(void *user, const samc_run_tick *tick);
 
 typedef struct samc_run_options {
-    const char *folder;  /* created if missing */
-    const char *from;    /* model or checkpoint to start from; not looked at where `resume` */
-    int resume;          /* 1: go on from the folder's checkpoint */
-    int ema;             /* 1: start from the average where `from` is a checkpoint */
-    int other_recipe;    /* 1: resume although the recipe has changed */
-    uint64_t seed;       /* not looked at where `resume` */
+    const char *folder; /* created if missing */
+    const char *from;   /* model or checkpoint to start from; not looked at where `resume` */
+    int resume;         /* 1: go on from the folder's checkpoint */
+    int ema;            /* 1: start from the average where `from` is a checkpoint */
+    int other_recipe;   /* 1: resume although the recipe has changed */
+    uint64_t seed;      /* not looked at where `resume` */
     const char *const *settings; /* "name=value"; what they do not name has its default, or the
                                     checkpoint's value */
     size_t n_settings;
-    double save_minutes; /* a checkpoint that often; 0: at the end only */
-    int64_t save_steps;  /* the same in steps; 0: by time only */
-    int64_t row_steps;   /* a row of metrics.csv that often */
-    double minutes;      /* stop after that many of this call; 0: no limit */
-    const char *recipe;      /* its text … */
-    samc_samples *samples;   /* … and its samples */
-    samc_run_tick_fn tick;   /* may be NULL */
+    double save_minutes;       /* a checkpoint that often; 0: at the end only */
+    int64_t save_steps;        /* the same in steps; 0: by time only */
+    int64_t row_steps;         /* a row of metrics.csv that often */
+    double minutes;            /* stop after that many of this call; 0: no limit */
+    const char *recipe;        /* its text … */
+    samc_samples *samples;     /* … and its samples */
+    samc_run_tick_fn tick;     /* may be NULL */
     samc_samples_note_fn note; /* may be NULL: hears of a damaged checkpoint and the like */
     void *user;
 } samc_run_options;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Samples: what the trainer learns from. A recipe (a small JSON file, docs/TRAINING_DATA.md) names
+ * Samples: what the trainer learns from. A recipe (a small JSON file, docs/TRAINING.md) names
  * sources and their weights; every sample is a photo in the model's square with masks of what is in
  * it. Real photos are cropped, flipped and re-coloured; composites are made of cut-outs on
  * backgrounds.

@@ -111,12 +111,13 @@ static void draw_keep(samc_trainer *r, uint64_t step)
     samc_random random = samc_random_keyed(r->seed, step, DROP_PATH);
 
     for (int64_t i = 0; r->keep && i < depth; i++) {
-        const float rate =
-            depth > 1 ? (float)r->settings.drop_path * (float)i / (float)(depth - 1) : 0.0f;
+        const float rate = depth > 1 ? (float)r->settings.drop_path * (float)i / (float)(depth - 1)
+                                     : 0.0f;
 
         for (int64_t j = 0; j < 2 * r->settings.batch; j++)
-            r->keep[i * 2 * r->settings.batch + j] =
-                samc_random_chance(&random, rate) ? 0.0f : 1.0f / (1.0f - rate);
+            r->keep[i * 2 * r->settings.batch + j] = samc_random_chance(&random, rate)
+                                                         ? 0.0f
+                                                         : 1.0f / (1.0f - rate);
     }
 }
 
@@ -124,8 +125,8 @@ static void draw_keep(samc_trainer *r, uint64_t step)
 static samc_status find_gradients(const samc_train_call *t, samc_trainer *r, int64_t step,
                                   const samc_train_batch *batch, samc_step_report *report)
 {
-    const samc_rounds rounds = {&r->settings,  r->seed,   (uint64_t)step, batch, r->embedding,
-                                r->dembedding, r->record, r->user};
+    const samc_rounds rounds = {&r->settings, r->seed,       (uint64_t)step, batch,
+                                r->embedding, r->dembedding, r->record,      r->user};
     double at = now();
 
     draw_keep(r, (uint64_t)step);
@@ -147,7 +148,8 @@ static samc_status find_gradients(const samc_train_call *t, samc_trainer *r, int
 samc_status samc_trainer_step(samc_trainer *r, int64_t step, const samc_train_batch *batch,
                               samc_step_report *report, samc_error *error)
 {
-    const samc_call call = {r->context->kernels, r->context->threads, &r->arena};
+    const samc_call call = {
+        .kernels = r->context->kernels, .threads = r->context->threads, .arena = &r->arena};
     const samc_train_call t = {&call, r->params, error, r->settings.bf16 != 0};
     const samc_arena_mark mark = samc_arena_here(&r->arena);
     samc_status status = SAMC_OK;

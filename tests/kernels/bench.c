@@ -6,6 +6,7 @@
 #include "check.h"
 
 #include "kernels/attention.h"
+#include "kernels/bf16.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -85,6 +86,32 @@ static void bench_scale(desk *d)
     d->call.kernels->scale(d->c, 64, 1.0f);
 }
 
+static void bench_slope(desk *d)
+{
+    d->call.kernels->slope(SAMC_ACT_GELU, d->a, d->b, 512, d->c);
+}
+
+static void bench_layer_norm_grad(desk *d)
+{
+    d->call.kernels->layer_norm_grad(d->a, d->b, 768, d->d, 1e-6f, d->c, 0, d->c + 768,
+                                     d->c + 2 * 768);
+}
+
+static void bench_bf16(desk *d)
+{
+    const samc_product p = {.m = 512,
+                            .n = 768,
+                            .k = 768,
+                            .a = d->a,
+                            .a_row = 768,
+                            .a_column = 1,
+                            .c = d->c,
+                            .c_stride = 768};
+    samc_error error;
+
+    samc_check_need(samc_bf16_product_of(&d->call, &p, d->b, 1, 768, &error), &error);
+}
+
 static void bench_fma_loop(desk *d)
 {
     d->amount = (double)d->call.kernels->fma_loop(10000);
@@ -155,6 +182,9 @@ static const bench_item items[] = {
     {"softmax_step", "256 with bias", bench_softmax_step, 400, 256, "G values/s"},
     {"outer_sum", "14 x 14", bench_outer_sum, 1000, 14 * 14, "G values/s"},
     {"scale", "64", bench_scale, 4000, 64, "G values/s"},
+    {"slope", "512, GELU", bench_slope, 200, 512, "G values/s"},
+    {"layer_norm_grad", "768", bench_layer_norm_grad, 400, 768, "G values/s"},
+    {"bf16_product_of", "512 x 768 x 768", bench_bf16, 1, 2.0 * 512 * 768 * 768, "GFLOP/s"},
     {"fma_loop", "10000 rounds", bench_fma_loop, 10, 0, "GFLOP/s"},
     {"softmax_columns", "7 x 256", bench_softmax_columns, 100, 7 * 256, "G values/s"},
     {"norm_columns", "256 x 256", bench_norm_columns, 4, 256 * 256, "G values/s"},

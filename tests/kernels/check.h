@@ -129,6 +129,10 @@ void samc_check_norm(int64_t n, const float *x, const float *weight, const float
 void samc_check_outer_sum(samc_check *check);
 void samc_check_scale(samc_check *check);
 void samc_check_fma_loop(samc_check *check);
+/* grads.c */
+void samc_check_slope(samc_check *check);
+void samc_check_layer_norm_grad(samc_check *check);
+void samc_check_bf16_product(samc_check *check);
 /* softmax.c */
 void samc_check_softmax_step(samc_check *check);
 void samc_check_softmax_limits(samc_check *check);

@@ -5,8 +5,8 @@
  *
  * usage: samc_steps MODEL STEPS OUT.safetensors|- [SETTINGS [KERNELS [THREADS]]]
  *
- * SETTINGS is a text as samc_train_settings_parse reads it. With "-" a line a step says how long its
- * parts took; else OUT holds, S being the step and R its round: S.patches [B * T][3 p p],
+ * SETTINGS is a text as samc_train_settings_parse reads it. With "-" a line a step says how long
+ * its parts took; else OUT holds, S being the step and R its round: S.patches [B * T][3 p p],
  * S.targets [N][L][L]; S.R.points [N][n][2], S.R.labels [N][n], S.R.photo, S.R.mask and S.R.carried
  * [N] (i32: the mask of those made that goes into the next round); loss [STEPS]; and the values of
  * every tensor after the last step under its own name.
@@ -191,8 +191,8 @@ static samc_status write_recording(const char *path, recording *r, const samc_pa
     for (size_t i = 0; i < params->n_params; i++) {
         const samc_param *p = &params->list[i];
 
-        SAMC_CHECK(keep(r, p->name, SAMC_DTYPE_F32, p->n_dims, p->shape,
-                        params->values + p->offset, error));
+        SAMC_CHECK(keep(r, p->name, SAMC_DTYPE_F32, p->n_dims, p->shape, params->values + p->offset,
+                        error));
     }
     for (size_t i = 0; i < r->count; i++)
         list[i] = &r->tensors[i];

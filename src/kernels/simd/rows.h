@@ -29,8 +29,8 @@ static inline vf rows_exp(vf x)
     return vf_scale2(e, n);
 }
 
-/* Phi(x), the normal distribution. With a = |x| (at most 6: Phi(-6) = 1e-9), Phi(-a) = 2^(G(a) - 1), and Phi(a) is one
- * minus that: no cancellation on either side. */
+/* Phi(x), the normal distribution. With a = |x| (at most 6: Phi(-6) = 1e-9), Phi(-a) = 2^(G(a) -
+ * 1), and Phi(a) is one minus that: no cancellation on either side. */
 static inline vf rows_phi(vf x)
 {
     const vf a = vf_min(vf_abs(x), vf_set1(6.0f));

@@ -136,8 +136,8 @@ static inline void vf_transpose(const float *x, int64_t stride, float *out, int6
 
 #include "kernels/simd/columns.h"
 #include "kernels/simd/gemm.h"
-#include "kernels/simd/peak.h"
 #include "kernels/simd/grads.h"
+#include "kernels/simd/peak.h"
 #include "kernels/simd/rows.h"
 
 const samc_kernels samc_kernels_avx2 = {

@@ -77,16 +77,16 @@ static void transpose(const uint32_t *in, int64_t ldi, int64_t m, int64_t n, uin
         const __mmask16 mask = m - i < 16 ? (__mmask16)((1u << (m - i)) - 1u) : 0xFFFF;
 
         for (int64_t l = 0; l < n; l++)
-            _mm512_mask_storeu_epi32(
-                out + l * ldo + i, mask,
-                _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), mask, steps, in + i * ldi + l,
-                                            4));
+            _mm512_mask_storeu_epi32(out + l * ldo + i, mask,
+                                     _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), mask,
+                                                                 steps, in + i * ldi + l, 4));
     }
 }
 
-static inline __attribute__((always_inline)) void
-tile(const int rows, int64_t n, int64_t pairs, const uint32_t *a, int64_t row, int64_t column,
-     const uint32_t *b, float *c, int64_t ldc, int accumulate)
+static inline __attribute__((always_inline)) void tile(const int rows, int64_t n, int64_t pairs,
+                                                       const uint32_t *a, int64_t row,
+                                                       int64_t column, const uint32_t *b, float *c,
+                                                       int64_t ldc, int accumulate)
 {
     const __mmask16 first = n < 16 ? (__mmask16)((1u << n) - 1u) : 0xFFFF;
     const __mmask16 second = n >= 32 ? 0xFFFF : n > 16 ? (__mmask16)((1u << (n - 16)) - 1u) : 0;
