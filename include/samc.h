@@ -32,6 +32,8 @@
  *              bit by bit. Freeing an object that another thread still uses is an error of the
  *              caller's.
  *   structs    Structs that may grow begin with struct_size; set it by the matching ..._INIT macro.
+ *              In an array of them all have the same struct_size: it is the step from one to the
+ *              next, so that a program built with a later, larger struct is understood too.
  *
  * Source of the model and its numerics: Kirillov et al., "Segment Anything" (2023), and Meta's
  * reference implementation `segment_anything`.

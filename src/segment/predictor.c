@@ -218,7 +218,7 @@ static samc_status decode_group(const predict_job *job, const samc_prompt *promp
     SAMC_TRY(samc_arena_take(arena, (size_t)count, SAMC_MAX_MASK_TOKENS * sizeof *iou, &iou,
                              job->error));
     for (int64_t i = 0; i < count; i++) {
-        const samc_prompt *prompt = &prompts[first + i];
+        const samc_prompt *prompt = samc_prompt_at(prompts, (size_t)(first + i));
         samc_decoding *d = &decodings[i];
         float *sparse = NULL;
 

@@ -75,9 +75,9 @@ samc_status samc_prompt_check(const samc_prompt *prompts, size_t n_prompts, int3
         return SAMC_FAIL(error, LIMIT, "%zu prompts in one call, at most %d are possible",
                          n_prompts, SAMC_PROMPT_MAX_PROMPTS);
     for (size_t i = 0; i < n_prompts; i++) {
-        const samc_prompt *p = &prompts[i];
+        const samc_prompt *p = samc_prompt_at(prompts, i);
 
-        if (p->struct_size < sizeof *p)
+        if (p->struct_size < sizeof *p || p->struct_size != prompts->struct_size)
             return SAMC_FAIL(error, ARGUMENT, "prompt %zu did not begin with SAMC_PROMPT_INIT", i);
         if (!p->n_points && !p->box && !p->mask_input)
             return SAMC_FAIL(error, PROMPT,

@@ -11,6 +11,13 @@
 #define SAMC_PROMPT_MAX_POINTS 1024
 #define SAMC_PROMPT_MAX_PROMPTS 1000000
 
+/* The i-th of an array whose elements may be larger than this version's: struct_size is the
+ * step. */
+static inline const samc_prompt *samc_prompt_at(const samc_prompt *prompts, size_t i)
+{
+    return (const samc_prompt *)(const void *)((const char *)prompts + i * prompts->struct_size);
+}
+
 /* Prompts of a photo of width x height pixels; mask inputs are [low_res][low_res]. Errors: PROMPT,
  * ARGUMENT (struct_size, NULL), LIMIT; the message says which prompt and which point. */
 samc_status samc_prompt_check(const samc_prompt *prompts, size_t n_prompts, int32_t width,

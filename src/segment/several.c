@@ -8,7 +8,6 @@
 #include "segment/prompt_check.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* Of the time that a photo takes, the share that is gone once it is encoded. */
 #define ENCODED 0.9
@@ -26,6 +25,17 @@ static int pass_on(void *user, double done)
 
     return s->options->progress(s->options->user,
                                 done < 1.0 ? s->begin + (s->end - s->begin) * done : s->end);
+}
+
+/* The i-th of an array whose first element says how large they are. */
+static const samc_request *request_at(const samc_request *requests, size_t i)
+{
+    return (const samc_request *)(const void *)((const char *)requests + i * requests->struct_size);
+}
+
+static samc_masks *masks_at(samc_masks *masks, size_t i)
+{
+    return (samc_masks *)(void *)((char *)masks + i * masks->struct_size);
 }
 
 /* Puts the photo's number before the message. */
@@ -96,28 +106,35 @@ samc_status samc_segment(samc_context *context, const samc_model *model,
                          "samc_segment: give a context, a model, at least one request, masks for "
                          "each, and options that are NULL or began with SAMC_PREDICT_OPTIONS_INIT");
     for (size_t i = 0; i < n_requests; i++) {
-        status = check_request(model, &requests[i], &masks[i], error);
+        const samc_request *request = request_at(requests, i);
+        const samc_masks *answer = masks_at(masks, i);
+
+        status = request->struct_size != requests->struct_size ||
+                         answer->struct_size != masks->struct_size
+                     ? SAMC_FAIL(error, ARGUMENT, "its struct_size is not that of the first one")
+                     : check_request(model, request, answer, error);
         if (status != SAMC_OK)
             return name_photo(i, status, error);
     }
     SAMC_TRY(samc_alloc(n_requests, sizeof *answers, &answers, error));
-    memcpy(answers, masks, n_requests * sizeof *answers);
+    for (size_t i = 0; i < n_requests; i++)
+        answers[i] = *masks_at(masks, i);
     for (; done < n_requests && status == SAMC_OK; done++) {
         const double begin = (double)done / (double)n_requests;
         const double end = (double)(done + 1) / (double)n_requests;
 
-        status = segment_one(context, model, &requests[done], options, begin, end, &answers[done],
-                             error);
+        status = segment_one(context, model, request_at(requests, done), options, begin, end,
+                             &answers[done], error);
         if (status == SAMC_OK && options->progress && done + 1 < n_requests &&
             options->progress(options->user, end))
             status = SAMC_FAIL(error, CANCELLED, "the call was cancelled");
         if (status != SAMC_OK)
             status = name_photo(done, status, error);
     }
-    if (status == SAMC_OK)
-        memcpy(masks, answers, n_requests * sizeof *answers);
-    else
-        for (size_t i = 0; i < done; i++)
+    for (size_t i = 0; i < n_requests; i++)
+        if (status == SAMC_OK)
+            *masks_at(masks, i) = answers[i];
+        else
             samc_masks_free(&answers[i]);
     free(answers);
     return status;

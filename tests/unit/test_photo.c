@@ -268,6 +268,10 @@ static void test_bad_arguments_are_refused(void **state)
     options.max_pixels = 1000;
     options.struct_size = 0;
     assert_int_equal(samc_photo_read(path, &options, &photo, NULL), SAMC_ERROR_ARGUMENT);
+    options = (samc_read_options)SAMC_READ_OPTIONS_INIT;
+    options.struct_size += 8; /* of a later header */
+    assert_int_equal(samc_photo_read(path, &options, &photo, NULL), SAMC_OK);
+    samc_photo_free(&photo);
     samc_photo_free(NULL);
 }
 

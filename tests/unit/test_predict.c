@@ -175,6 +175,46 @@ static void test_kernels_and_threads_that_are_refused(void **state)
     assert_null(c);
 }
 
+/* A program built with a later header has larger structs: what this version knows is used. */
+static void test_structs_that_have_grown(void **state)
+{
+    const float xy[] = {30, 20};
+    const int32_t label = 1;
+    samc_prompt prompt = point_prompt(xy, &label, 1);
+    samc_context_options context_options = SAMC_CONTEXT_OPTIONS_INIT;
+    samc_model_options model_options = SAMC_MODEL_OPTIONS_INIT;
+    samc_encode_options encode_options = SAMC_ENCODE_OPTIONS_INIT;
+    samc_predict_options options = SAMC_PREDICT_OPTIONS_INIT;
+    samc_masks masks = SAMC_MASKS_INIT;
+    samc_model_info info = SAMC_MODEL_INFO_INIT;
+    const samc_image image = photo();
+    samc_context *c = NULL;
+    samc_model *m = NULL;
+    samc_embedding *e = NULL;
+
+    (void)state;
+    context_options.struct_size += 8;
+    context_options.threads = 1;
+    model_options.struct_size += 8;
+    encode_options.struct_size += 8;
+    options.struct_size += 8;
+    options.multimask = 1;
+    masks.struct_size += 8;
+    info.struct_size += 8;
+    prompt.struct_size += 8;
+    assert_int_equal(samc_context_create(&context_options, &c, NULL), SAMC_OK);
+    assert_int_equal(samc_model_load(c, SAMC_TEST_GOLDEN "/tiny.pth", &model_options, &m, NULL),
+                     SAMC_OK);
+    assert_int_equal(samc_model_get_info(m, &info, NULL), SAMC_OK);
+    assert_int_equal(samc_encode(c, m, &image, &encode_options, &e, NULL), SAMC_OK);
+    assert_int_equal(samc_predict(c, m, e, &prompt, 1, &options, &masks, NULL), SAMC_OK);
+    assert_int_equal(masks.n_masks, 3);
+    samc_masks_free(&masks);
+    samc_embedding_free(e);
+    samc_model_free(m);
+    samc_context_free(c);
+}
+
 /* Predicts three masks of a point into `masks`. */
 static void predict_point(samc_context *c, const samc_embedding *e, float x, float y,
                           samc_masks *masks)
@@ -563,6 +603,7 @@ int main(void)
         cmocka_unit_test(test_prompts_that_are_refused),
         cmocka_unit_test(test_calls_that_are_refused),
         cmocka_unit_test(test_kernels_and_threads_that_are_refused),
+        cmocka_unit_test(test_structs_that_have_grown),
         cmocka_unit_test(test_masks_are_their_logits_cut),
         cmocka_unit_test(test_thresholds_of_the_caller),
         cmocka_unit_test(test_a_batch_equals_single_prompts),

@@ -143,11 +143,17 @@ static void test_refusals_name_the_photo(void **state)
     j.requests[1].image = NULL;
     refused(&j, SAMC_ERROR_ARGUMENT, "photo 1: ");
     j.requests[1].image = &j.images[1];
+    j.requests[0].struct_size = 3;
+    refused(&j, SAMC_ERROR_ARGUMENT, "photo 0: the request did not begin");
+    j.requests[0].struct_size = sizeof j.requests[0];
     j.requests[2].struct_size = 3;
-    refused(&j, SAMC_ERROR_ARGUMENT, "photo 2: the request did not begin");
+    refused(&j, SAMC_ERROR_ARGUMENT, "photo 2: its struct_size");
     j.requests[2].struct_size = sizeof j.requests[2];
+    j.masks[0].struct_size = 0;
+    refused(&j, SAMC_ERROR_ARGUMENT, "photo 0: its masks");
+    j.masks[0].struct_size = sizeof j.masks[0];
     j.masks[1].struct_size = 0;
-    refused(&j, SAMC_ERROR_ARGUMENT, "photo 1: its masks");
+    refused(&j, SAMC_ERROR_ARGUMENT, "photo 1: its struct_size");
     j.masks[1].struct_size = sizeof j.masks[1];
     assert_int_equal(samc_segment(context, model, j.requests, 0, NULL, j.masks, &error),
                      SAMC_ERROR_ARGUMENT);
@@ -155,6 +161,59 @@ static void test_refusals_name_the_photo(void **state)
     assert_int_equal(segment(&j, NULL, &error), SAMC_ERROR_ARGUMENT); /* still holds answers */
     assert_non_null(strstr(error.message, "samc_masks_free"));
     assert_non_null(j.masks[2].masks);
+    end(&j);
+}
+
+/* As a later header might have them: larger elements, so another step from one to the next. */
+typedef struct later_prompt {
+    samc_prompt now;
+    double more;
+} later_prompt;
+typedef struct later_request {
+    samc_request now;
+    double more;
+} later_request;
+typedef struct later_masks {
+    samc_masks now;
+    double more;
+} later_masks;
+
+static void test_arrays_of_larger_structs(void **state)
+{
+    later_prompt prompts[2];
+    later_request requests[PHOTOS];
+    later_masks masks[PHOTOS];
+    job j;
+
+    (void)state;
+    begin(&j);
+    assert_int_equal(segment(&j, NULL, NULL), SAMC_OK);
+    for (int i = 0; i < PHOTOS; i++) {
+        requests[i] = (later_request){j.requests[i], 1.0};
+        requests[i].now.struct_size = sizeof requests[i];
+        masks[i] = (later_masks){SAMC_MASKS_INIT, 7.0};
+        masks[i].now.struct_size = sizeof masks[i];
+    }
+    for (int i = 0; i < 2; i++) {
+        prompts[i] = (later_prompt){j.prompts[1 + i], 1.0};
+        prompts[i].now.struct_size = sizeof prompts[i];
+    }
+    requests[1].now.prompts = &prompts[0].now;
+    assert_int_equal(
+        samc_segment(context, model, &requests[0].now, PHOTOS, NULL, &masks[0].now, NULL), SAMC_OK);
+    for (int i = 0; i < PHOTOS; i++) {
+        const samc_masks *m = &masks[i].now;
+
+        assert_int_equal(m->n_prompts, j.masks[i].n_prompts);
+        assert_memory_equal(m->masks, j.masks[i].masks,
+                            (size_t)m->n_prompts * (size_t)m->width * (size_t)m->height);
+        assert_true(masks[i].more == 7.0);
+        samc_masks_free(&masks[i].now);
+    }
+    prompts[1].now.struct_size = sizeof(samc_prompt);
+    assert_int_equal(
+        samc_segment(context, model, &requests[0].now, PHOTOS, NULL, &masks[0].now, NULL),
+        SAMC_ERROR_ARGUMENT);
     end(&j);
 }
 
@@ -219,6 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_bits_as_one_by_one),
         cmocka_unit_test(test_refusals_name_the_photo),
+        cmocka_unit_test(test_arrays_of_larger_structs),
         cmocka_unit_test(test_progress_runs_over_all_photos),
         cmocka_unit_test(test_buffers_of_the_caller),
     };
