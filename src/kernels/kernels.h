@@ -17,9 +17,10 @@
 
 typedef enum samc_activation { SAMC_ACT_NONE, SAMC_ACT_GELU, SAMC_ACT_RELU } samc_activation;
 
-/* Longest inner dimension of one gemm call: the driver cuts longer ones. 256 rows of a panel of 16
- * columns are 16 KiB, half of the L1 cache of the smallest CPU we care for (32 KiB). */
-#define SAMC_GEMM_MAX_K 256
+/* Longest inner dimension of one gemm call: the driver cuts longer ones. A panel of 32 columns is
+ * 128 KiB then and streams from L2 beside a packed block of A; up to here a longer dimension pays,
+ * since C is read and written once a cut. */
+#define SAMC_GEMM_MAX_K 1024
 
 /* The second factor of a product. Column j of the matrix is column j % nr of panel j / nr; row i of
  * panel p starts at data + p * panel_stride + i * row_stride, and nr floats are readable there even

@@ -27,8 +27,8 @@ samc_panels samc_linear_panels(const samc_kernels *kernels, const samc_linear *l
                                int64_t first_k);
 
 /* y [m][n] = act(x [m][k] W^T + b) + residual [m][n]; strides in floats from row to row. `residual`
- * may be NULL; y must not overlap x; y may be the residual itself (then rows are added to in place,
- * with the same stride). Errors: MEMORY. */
+ * may be NULL; y must not overlap x; where `act` is NONE, y may be the residual itself (then rows are
+ * added to in place, with the same stride). Errors: MEMORY. */
 samc_status samc_linear_run(const samc_call *call, const samc_linear *linear, int64_t m,
                             const float *x, int64_t x_stride, samc_activation act,
                             const float *residual, int64_t residual_stride, float *y,

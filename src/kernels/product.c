@@ -3,22 +3,34 @@
 
 #include <string.h>
 
-/* A tile of C is computed by one thread. Its packed block of A (about 96 x 256 floats, 96 KiB) and
- * its own TILE_N columns (192 KiB) stay in an L2 of 512 KiB; a panel of B stays in L1 while the
- * block's rows pass. 96 is cut to whole register tiles of the path. */
-#define TILE_M 96
-#define TILE_N 512
+/* Rows of A that one thread packs at a time: with SAMC_GEMM_MAX_K columns at most 336 KiB, which
+ * leaves two thirds of an L2 of 1 MiB to a panel of B (128 KiB) and the columns of C in work. It is
+ * a multiple of the register tiles' heights (4, 6, 14). */
+#define BLOCK_ROWS 84
+/* Columns after which a block is finished (bias, activation, residual) while it is in L2: 84 x 128
+ * floats are 42 KiB. A multiple of every path's panel. */
+#define GROUP_COLUMNS 128
+/* What is left when this many blocks a thread remain is cut finer, by columns, so that the threads
+ * end together: the last ones wait for an eighth of a block, not for a whole one. */
+#define LAST_BLOCKS 2
+#define LAST_PARTS 8
 
 /* Multiplications from which on waking the other threads (about 10 us) costs less than it saves: at
  * 20 a nanosecond these take 100 us on one thread. */
 #define THREADS_PAY ((int64_t)2 << 20)
 
+/* A cache line of numbers: what one lane writes is apart from what another one reads. */
+#define LINE 8
+
 typedef struct product_job {
     const samc_kernels *kernels;
     const samc_product *p;
-    int64_t tile_m, tiles_n;
-    float *packed; /* [lanes][tile_m * SAMC_GEMM_MAX_K] */
-    float *sums;   /* [lanes][tile_m * TILE_N] where c is the residual too, else NULL */
+    int64_t depth;  /* columns of A that are packed at a time */
+    int64_t groups; /* of columns of C */
+    int64_t whole;  /* blocks of rows that are one tile each; the others come in parts */
+    int64_t parts;
+    float *packed;  /* [lanes][BLOCK_ROWS][depth] */
+    int64_t *block; /* [lanes][LINE] first: whose rows are packed; -1: none */
 } product_job;
 
 static int64_t smaller(int64_t a, int64_t b)
@@ -48,52 +60,85 @@ static void pack_block(const product_job *job, int64_t i0, int64_t l0, int64_t m
     }
 }
 
+/* Bias, activation and residual of m rows and n columns, from row i0 and column j0 on. */
+static void finish(const product_job *job, int64_t i0, int64_t j0, int64_t m, int64_t n)
+{
+    const samc_product *p = job->p;
+    const float *residual = p->residual == p->c ? NULL : p->residual; /* c began as it */
+
+    if (!p->bias && p->act == SAMC_ACT_NONE && !residual)
+        return;
+    for (int64_t i = i0; i < i0 + m; i++)
+        job->kernels->epilogue(p->c + i * p->c_stride + j0, n, p->bias ? p->bias + j0 : NULL,
+                               p->act, residual ? residual + i * p->residual_stride + j0 : NULL);
+}
+
+/* Groups of columns [first, end) of one block of rows. */
+static void product_block(const product_job *job, int64_t block, int64_t first, int64_t end,
+                          int32_t lane)
+{
+    const samc_product *p = job->p;
+    const samc_kernels *k = job->kernels;
+    const int64_t i0 = block * BLOCK_ROWS, m = smaller(BLOCK_ROWS, p->m - i0);
+    const int adds = p->accumulate || p->residual == p->c;
+    float *packed = job->packed + lane * BLOCK_ROWS * job->depth;
+
+    for (int64_t l0 = 0; l0 < p->k; l0 += job->depth) {
+        const int64_t depth = smaller(job->depth, p->k - l0);
+
+        if (depth < p->k || job->block[lane * LINE] != block)
+            pack_block(job, i0, l0, m, depth, packed);
+        for (int64_t g = first; g < end; g++) {
+            const int64_t j0 = g * GROUP_COLUMNS, n = smaller(GROUP_COLUMNS, p->n - j0);
+            samc_panels b = p->b;
+
+            b.data += l0 * b.row_stride + j0 / k->gemm_nr * b.panel_stride;
+            k->gemm(m, n, depth, packed, &b, p->c + i0 * p->c_stride + j0, p->c_stride,
+                    l0 > 0 || adds);
+            if (l0 + depth == p->k)
+                finish(job, i0, j0, m, n);
+        }
+    }
+    job->block[lane * LINE] = block;
+}
+
 static void product_tile(void *arg, int64_t tile, int32_t lane)
 {
     const product_job *job = arg;
-    const samc_product *p = job->p;
-    const samc_kernels *k = job->kernels;
-    const int64_t i0 = tile / job->tiles_n * job->tile_m, j0 = tile % job->tiles_n * TILE_N;
-    const int64_t m = smaller(job->tile_m, p->m - i0), n = smaller(TILE_N, p->n - j0);
-    float *packed = job->packed + lane * job->tile_m * SAMC_GEMM_MAX_K;
-    float *y = p->c + i0 * p->c_stride + j0;
-    float *c = job->sums ? job->sums + lane * job->tile_m * TILE_N : y;
-    const int64_t ldc = job->sums ? TILE_N : p->c_stride;
+    const int64_t part = tile - job->whole;
 
-    for (int64_t l0 = 0; l0 < p->k; l0 += SAMC_GEMM_MAX_K) {
-        const int64_t depth = smaller(SAMC_GEMM_MAX_K, p->k - l0);
-        samc_panels b = p->b;
-
-        b.data += l0 * b.row_stride + j0 / k->gemm_nr * b.panel_stride;
-        pack_block(job, i0, l0, m, depth, packed);
-        k->gemm(m, n, depth, packed, &b, c, ldc, l0 > 0 || p->accumulate);
-    }
-    if (!p->bias && p->act == SAMC_ACT_NONE && !p->residual)
-        return;
-    for (int64_t i = 0; i < m; i++) {
-        k->epilogue(c + i * ldc, n, p->bias ? p->bias + j0 : NULL, p->act,
-                    p->residual ? p->residual + (i0 + i) * p->residual_stride + j0 : NULL);
-        if (job->sums)
-            memcpy(y + i * p->c_stride, c + i * ldc, (size_t)n * sizeof *c);
-    }
+    if (part < 0)
+        product_block(job, tile, 0, job->groups, lane);
+    else
+        product_block(job, job->whole + part / job->parts,
+                      part % job->parts * job->groups / job->parts,
+                      (part % job->parts + 1) * job->groups / job->parts, lane);
 }
 
 samc_status samc_product_run(const samc_call *call, const samc_product *p, samc_error *error)
 {
     const samc_arena_mark mark = samc_arena_here(call->arena);
-    const int32_t lanes = samc_threads_count(call->threads);
-    product_job job = {.kernels = call->kernels, .p = p};
+    samc_threads *threads = p->m * p->n * p->k < THREADS_PAY ? NULL : call->threads;
+    const int32_t lanes = samc_threads_count(threads);
+    const int64_t blocks = (p->m + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    const int64_t cuts = (p->k + SAMC_GEMM_MAX_K - 1) / SAMC_GEMM_MAX_K;
+    product_job job = {.kernels = call->kernels, .p = p, .parts = 1};
     samc_status status = SAMC_OK;
 
-    job.tile_m = TILE_M / call->kernels->gemm_mr * call->kernels->gemm_mr;
-    job.tiles_n = (p->n + TILE_N - 1) / TILE_N;
-    SAMC_CHECK(samc_arena_take(call->arena, (size_t)(lanes * job.tile_m),
-                               SAMC_GEMM_MAX_K * sizeof(float), &job.packed, error));
-    if (p->residual == p->c)
-        SAMC_CHECK(samc_arena_take(call->arena, (size_t)(lanes * job.tile_m),
-                                   TILE_N * sizeof(float), &job.sums, error));
-    samc_threads_run(p->m * p->n * p->k < THREADS_PAY ? NULL : call->threads,
-                     (p->m + job.tile_m - 1) / job.tile_m * job.tiles_n, product_tile, &job);
+    job.depth = cuts ? (p->k + cuts - 1) / cuts : 0;
+    job.groups = (p->n + GROUP_COLUMNS - 1) / GROUP_COLUMNS;
+    job.whole = blocks;
+    if (lanes > 1) {
+        job.whole = blocks > LAST_BLOCKS * lanes ? blocks - LAST_BLOCKS * lanes : 0;
+        job.parts = smaller(job.groups, LAST_PARTS);
+    }
+    SAMC_CHECK(samc_arena_take(call->arena, (size_t)(lanes * BLOCK_ROWS),
+                               (size_t)job.depth * sizeof(float), &job.packed, error));
+    SAMC_CHECK(samc_arena_take(call->arena, (size_t)(lanes * LINE), sizeof *job.block, &job.block,
+                               error));
+    for (int32_t i = 0; i < lanes; i++)
+        job.block[i * LINE] = -1;
+    samc_threads_run(threads, job.whole + (blocks - job.whole) * job.parts, product_tile, &job);
 
 cleanup:
     samc_arena_give_back(call->arena, mark);

@@ -16,7 +16,7 @@ typedef struct samc_product {
     samc_panels b;     /* [k][n] */
     const float *bias; /* [n], or NULL */
     samc_activation act;
-    const float *residual; /* [m][n] by rows of residual_stride, or NULL; may be c itself */
+    const float *residual; /* [m][n] by rows of residual_stride, or NULL; c itself if act is NONE */
     int64_t residual_stride;
     float *c; /* [m][n] by rows of c_stride; overlaps neither A nor B */
     int64_t c_stride;

@@ -32,7 +32,7 @@ static void set_up(samc_check *check, layer *l)
     enum { MOST = 6000000 }; /* multiplications: three times what makes the driver use threads */
 
     l->n = 1 + samc_check_size(check, 600);
-    l->k = 1 + samc_check_size(check, 540);
+    l->k = 1 + samc_check_size(check, 2300);
     l->m = 1 + samc_check_size(check, 250);
     if (l->m * l->n * l->k > MOST)
         l->m = 1 + MOST / (l->n * l->k);
@@ -40,6 +40,8 @@ static void set_up(samc_check *check, layer *l)
     l->y_stride = samc_check_stride(check, l->n);
     l->act = (samc_activation)samc_check_whole(check, 0, 2);
     l->in_place = samc_check_whole(check, 0, 2) == 0;
+    if (l->in_place)
+        l->act = SAMC_ACT_NONE;
     l->residual_stride = l->in_place ? l->y_stride : samc_check_stride(check, l->n);
     l->x = samc_check_input(check, l->m, l->k, l->x_stride);
     l->weight = samc_check_input(check, l->n, l->k, l->k);
@@ -61,7 +63,8 @@ static void set_up(samc_check *check, layer *l)
 }
 
 /* The bound of a sum of k products (see products.c), with a rounding more for every cut of k; then
- * bias, activation (slope <= 1.13) and residual as in rows.c. */
+ * bias, activation (slope <= 1.13) and residual as in rows.c; a residual in place is there from the
+ * first cut on. */
 static void solve(const layer *l)
 {
     for (int64_t i = 0; i < l->m * l->n; i++) {
@@ -80,7 +83,7 @@ static void solve(const layer *l)
         l->tolerance[i] = samc_check_activation_error(sum, l->act) +
                           SAMC_CHECK_HALF_ULP *
                               (1.2 * (double)(l->k + l->k / SAMC_GEMM_MAX_K + 4) * size +
-                               fabs(sum) + fabs(r));
+                               fabs(sum) + (1.0 + (double)(l->k / SAMC_GEMM_MAX_K)) * fabs(r));
     }
 }
 

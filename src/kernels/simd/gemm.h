@@ -43,8 +43,10 @@ gemm_tile(const int rows, int64_t n, int64_t k, const float *a, int64_t row, int
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
-        for (int v = 0; v < GEMM_NV; v++)
+        for (int v = 0; v < GEMM_NV; v++) {
+            __builtin_prefetch(c + r * ldc + v * VL, 1); /* arrives while the sums are made */
             sum[r][v] = vf_zero();
+        }
     for (int64_t l = 0; l < k; l++) {
         vf bv[GEMM_NV];
 
