@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE /* madvise */
 
 #include "base/file.h"
 
@@ -43,14 +43,28 @@ samc_status samc_file_map(const char *path, samc_mapping *mapping, samc_error *e
     return SAMC_OK;
 }
 
+/* munmap and madvise take a non-const pointer to memory that they do not write. */
+static void *writable(const uint8_t *data)
+{
+    void *p;
+
+    memcpy(&p, &data, sizeof p);
+    return p;
+}
+
+void samc_file_forget(const samc_mapping *mapping, const uint8_t *data, size_t size)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), at = (size_t)(data - mapping->data);
+    const size_t first = (at + page - 1) / page * page, end = (at + size) / page * page;
+
+    if (first < end) /* a failure costs memory, nothing else */
+        (void)madvise(writable(mapping->data + first), end - first, MADV_DONTNEED);
+}
+
 void samc_file_unmap(samc_mapping *mapping)
 {
-    if (mapping->data) {
-        /* munmap takes a non-const pointer to memory that it does not write */
-        void *data;
-        memcpy(&data, &mapping->data, sizeof data);
-        (void)munmap(data, mapping->size);
-    }
+    if (mapping->data)
+        (void)munmap(writable(mapping->data), mapping->size);
     mapping->data = NULL;
     mapping->size = 0;
 }

@@ -17,6 +17,9 @@ typedef struct samc_mapping {
 
 /* Maps `path` whole; an empty file gives size 0. Errors: IO (a folder is one). */
 samc_status samc_file_map(const char *path, samc_mapping *mapping, samc_error *error);
+/* Gives back the memory of the whole pages in [data, data + size), which lies in the mapping: they
+ * come from the file again if they are read again. */
+void samc_file_forget(const samc_mapping *mapping, const uint8_t *data, size_t size);
 /* Unmaps and clears; a cleared mapping is fine. */
 void samc_file_unmap(samc_mapping *mapping);
 

@@ -10,7 +10,8 @@
 #endif
 
 /* From this size on memory is asked for in huge pages: fewer faults to fill it, and streams through
- * weights that do not miss the TLB every 4 KiB. Two pages, so that rounding up wastes a third at most. */
+ * weights that do not miss the TLB every 4 KiB. Two pages, so that rounding up wastes a third at
+ * most. */
 #define HUGE_PAGE ((size_t)2 << 20)
 #define HUGE_FROM (2 * HUGE_PAGE)
 

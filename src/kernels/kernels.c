@@ -57,7 +57,7 @@ static const struct entry {
 } entries[] = {
     {ENTRY(pack_a)},          {ENTRY(gemm)},         {ENTRY(gemm_rows)},
     {ENTRY(epilogue)},        {ENTRY(layer_norm)},   {ENTRY(softmax_step)},
-    {ENTRY(outer_sum)},       {ENTRY(scale)},        {ENTRY(fma_loop)},
+    {ENTRY(softmax_grid)},    {ENTRY(scale)},        {ENTRY(fma_loop)},
     {ENTRY(softmax_columns)}, {ENTRY(norm_columns)}, {ENTRY(gelu_product)},
     {ENTRY(transpose)},       {ENTRY(slope)},        {ENTRY(layer_norm_grad)},
 };

@@ -66,15 +66,17 @@ typedef struct samc_kernels {
      * t[i] = scale * s[i] + bias[i] (bias may be NULL): *max becomes max(old, t), s[i] becomes
      * exp(t[i] - *max), *sum becomes *sum * c + the sum of s, and c = exp(old max - *max) is
      * returned for the caller to rescale what it has accumulated. Begin with *max = -INFINITY and
-     * *sum = 0 (c is then 0). n >= 1, every t finite. exp has a relative error <= 1e-6 above -87
-     * and is ~1e-38 below. */
+     * *sum = 0 (c is then 0). n >= 1, every t finite. exp(d) has a relative error <=
+     * 4e-7 + 8e-8 |d| down to d = -87 (an absolute one <= 4e-7) and is ~1e-38 below. */
     float (*softmax_step)(float *s, int64_t n, float scale, const float *bias, float *max,
                           float *sum);
 
-    /* out[r * width + i] = row[r] + column[i] for r < rows, i < width: the decomposed relative
-     * position bias of one query. `out` has room for rows * width + 64 floats. */
-    void (*outer_sum)(const float *row, int64_t rows, const float *column, int64_t width,
-                      float *out);
+    /* softmax_step for m rows of n = height * width scores (row i at s + i * lds) whose bias is the
+     * sum of decomposed relative positions: t[j] = scale * s[j] + (down[i][j / width] +
+     * along[i][j % width]). max, sum and correction (which is set) are [m]. */
+    void (*softmax_grid)(float *s, int64_t lds, int64_t m, int64_t height, int64_t width,
+                         float scale, const float *const *down, const float *const *along,
+                         float *max, float *sum, float *correction);
 
     /* x[i] *= factor, i < n. */
     void (*scale)(float *x, int64_t n, float factor);

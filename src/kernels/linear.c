@@ -23,6 +23,11 @@ samc_status samc_linear_pack(const samc_kernels *kernels, const float *weight, i
     for (int64_t p = 0; p < count; p++) {
         float *panel = l.panels + p * k * nr;
 
+        if (column == 1) {
+            samc_panel_of_rows(kernels, weight + p * nr * row, row,
+                               n - p * nr < nr ? n - p * nr : nr, k, panel);
+            continue;
+        }
         for (int64_t c = 0; c < nr; c++) {
             const int64_t i = p * nr + c;
 
@@ -69,6 +74,29 @@ samc_status samc_linear_run(const samc_call *call, const samc_linear *linear, in
                                   .act = act,
                                   .residual = residual,
                                   .residual_stride = residual_stride,
+                                  .c = y,
+                                  .c_stride = y_stride};
+
+    return samc_product_run(call, &product, error);
+}
+
+samc_status samc_linear_normed(const samc_call *call, const samc_linear *linear,
+                               const float *norm_weight, const float *norm_bias, float norm_eps,
+                               int64_t m, const float *x, int64_t x_stride, samc_activation act,
+                               float *y, int64_t y_stride, samc_error *error)
+{
+    const samc_product product = {.m = m,
+                                  .n = linear->n,
+                                  .k = linear->k,
+                                  .a = x,
+                                  .a_row = x_stride,
+                                  .a_column = 1,
+                                  .norm_weight = norm_weight,
+                                  .norm_bias = norm_bias,
+                                  .norm_eps = norm_eps,
+                                  .b = samc_linear_panels(call->kernels, linear, 0),
+                                  .bias = linear->bias,
+                                  .act = act,
                                   .c = y,
                                   .c_stride = y_stride};
 

@@ -27,12 +27,19 @@ samc_panels samc_linear_panels(const samc_kernels *kernels, const samc_linear *l
                                int64_t first_k);
 
 /* y [m][n] = act(x [m][k] W^T + b) + residual [m][n]; strides in floats from row to row. `residual`
- * may be NULL; y must not overlap x; where `act` is NONE, y may be the residual itself (then rows are
- * added to in place, with the same stride). Errors: MEMORY. */
+ * may be NULL; y must not overlap x; where `act` is NONE, y may be the residual itself (then rows
+ * are added to in place, with the same stride). Errors: MEMORY. */
 samc_status samc_linear_run(const samc_call *call, const samc_linear *linear, int64_t m,
                             const float *x, int64_t x_stride, samc_activation act,
                             const float *residual, int64_t residual_stride, float *y,
                             int64_t y_stride, samc_error *error);
+
+/* y [m][n] = act(LayerNorm(x [m][k]) W^T + b), the norm's weight and bias [k]: the normalised rows
+ * exist a block at a time only. y must not overlap x. Errors: MEMORY. */
+samc_status samc_linear_normed(const samc_call *call, const samc_linear *linear,
+                               const float *norm_weight, const float *norm_bias, float norm_eps,
+                               int64_t m, const float *x, int64_t x_stride, samc_activation act,
+                               float *y, int64_t y_stride, samc_error *error);
 
 /* LayerNorm of every row of x [m][n] into y [m][n] (which may be x), over all threads. */
 void samc_layer_norm_run(const samc_call *call, int64_t m, int64_t n, const float *x,

@@ -107,12 +107,16 @@ static float softmax_step(float *s, int64_t n, float scale, const float *bias, f
     return correction;
 }
 
-static void outer_sum(const float *row, int64_t rows, const float *column, int64_t width,
-                      float *out)
+static void softmax_grid(float *s, int64_t lds, int64_t m, int64_t height, int64_t width,
+                         float scale, const float *const *down, const float *const *along,
+                         float *max, float *sum, float *correction)
 {
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t i = 0; i < width; i++)
-            out[r * width + i] = row[r] + column[i];
+    for (int64_t i = 0; i < m; i++, s += lds) {
+        for (int64_t r = 0; r < height; r++)
+            for (int64_t j = 0; j < width; j++)
+                s[r * width + j] = scale * s[r * width + j] + (down[i][r] + along[i][j]);
+        correction[i] = softmax_step(s, height * width, 1.0f, NULL, &max[i], &sum[i]);
+    }
 }
 
 static void scale_by(float *x, int64_t n, float factor)
@@ -263,7 +267,7 @@ const samc_kernels samc_kernels_portable = {
     .epilogue = epilogue,
     .layer_norm = layer_norm,
     .softmax_step = softmax_step,
-    .outer_sum = outer_sum,
+    .softmax_grid = softmax_grid,
     .scale = scale_by,
     .fma_loop = fma_loop,
     .softmax_columns = softmax_columns,

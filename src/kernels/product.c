@@ -30,6 +30,7 @@ typedef struct product_job {
     int64_t whole;  /* blocks of rows that are one tile each; the others come in parts */
     int64_t parts;
     float *packed;  /* [lanes][BLOCK_ROWS][depth] */
+    float *normed;  /* [lanes][BLOCK_ROWS][k] where there is a norm */
     int64_t *block; /* [lanes][LINE] first: whose rows are packed; -1: none */
 } product_job;
 
@@ -40,12 +41,22 @@ static int64_t smaller(int64_t a, int64_t b)
 
 /* A's block of m rows and `depth` columns into panels. */
 static void pack_block(const product_job *job, int64_t i0, int64_t l0, int64_t m, int64_t depth,
-                       float *packed)
+                       int32_t lane)
 {
     const samc_product *p = job->p;
     const int64_t mr = job->kernels->gemm_mr;
     const float *a = p->a + i0 * p->a_row + l0 * p->a_column;
+    float *packed = job->packed + lane * BLOCK_ROWS * job->depth;
 
+    if (p->norm_weight) {
+        float *normed = job->normed + lane * BLOCK_ROWS * p->k;
+
+        for (int64_t i = 0; i < m && l0 == 0; i++)
+            job->kernels->layer_norm(a + i * p->a_row, p->k, p->norm_weight, p->norm_bias,
+                                     p->norm_eps, normed + i * p->k);
+        job->kernels->pack_a(normed + l0, p->k, m, depth, packed);
+        return;
+    }
     if (p->a_column == 1) {
         job->kernels->pack_a(a, p->a_row, m, depth, packed);
         return;
@@ -81,13 +92,13 @@ static void product_block(const product_job *job, int64_t block, int64_t first, 
     const samc_kernels *k = job->kernels;
     const int64_t i0 = block * BLOCK_ROWS, m = smaller(BLOCK_ROWS, p->m - i0);
     const int adds = p->accumulate || p->residual == p->c;
-    float *packed = job->packed + lane * BLOCK_ROWS * job->depth;
+    const float *packed = job->packed + lane * BLOCK_ROWS * job->depth;
 
     for (int64_t l0 = 0; l0 < p->k; l0 += job->depth) {
         const int64_t depth = smaller(job->depth, p->k - l0);
 
         if (depth < p->k || job->block[lane * LINE] != block)
-            pack_block(job, i0, l0, m, depth, packed);
+            pack_block(job, i0, l0, m, depth, lane);
         for (int64_t g = first; g < end; g++) {
             const int64_t j0 = g * GROUP_COLUMNS, n = smaller(GROUP_COLUMNS, p->n - j0);
             samc_panels b = p->b;
@@ -134,8 +145,11 @@ samc_status samc_product_run(const samc_call *call, const samc_product *p, samc_
     }
     SAMC_CHECK(samc_arena_take(call->arena, (size_t)(lanes * BLOCK_ROWS),
                                (size_t)job.depth * sizeof(float), &job.packed, error));
-    SAMC_CHECK(samc_arena_take(call->arena, (size_t)(lanes * LINE), sizeof *job.block, &job.block,
-                               error));
+    if (p->norm_weight)
+        SAMC_CHECK(samc_arena_take(call->arena, (size_t)(lanes * BLOCK_ROWS),
+                                   (size_t)p->k * sizeof(float), &job.normed, error));
+    SAMC_CHECK(
+        samc_arena_take(call->arena, (size_t)(lanes * LINE), sizeof *job.block, &job.block, error));
     for (int32_t i = 0; i < lanes; i++)
         job.block[i * LINE] = -1;
     samc_threads_run(threads, job.whole + (blocks - job.whole) * job.parts, product_tile, &job);
@@ -147,7 +161,18 @@ cleanup:
 
 /* ------------------------------------------------------------------------- B packed for one use */
 
+void samc_panel_of_rows(const samc_kernels *kernels, const float *bt, int64_t ldb, int64_t n,
+                        int64_t k, float *panel)
+{
+    const int64_t nr = kernels->gemm_nr;
+
+    if (n < nr)
+        memset(panel, 0, (size_t)(k * nr) * sizeof *panel);
+    kernels->transpose(bt, ldb, n, k, panel, nr);
+}
+
 typedef struct pack_job {
+    const samc_kernels *kernels;
     int64_t n, k, nr;
     const float *b;
     int64_t b_row, b_column;
@@ -163,19 +188,14 @@ static void pack_tile(void *arg, int64_t tile, int32_t lane)
     float *panel = job->panels + tile * job->k * nr;
 
     (void)lane;
-    if (columns < nr)
-        memset(panel, 0, (size_t)(job->k * nr) * sizeof *panel);
-    if (job->b_column == 1) {
-        for (int64_t l = 0; l < job->k; l++)
-            memcpy(panel + l * nr, b + l * job->b_row, (size_t)columns * sizeof *b);
+    if (job->b_column != 1) {
+        samc_panel_of_rows(job->kernels, b, job->b_column, columns, job->k, panel);
         return;
     }
-    /* columns of B are rows in memory: eight of them at a time, so that each cache line that is
-     * read serves several writes to one line of the panel */
-    for (int64_t j0 = 0; j0 < columns; j0 += 8)
-        for (int64_t l = 0; l < job->k; l++)
-            for (int64_t j = j0; j < smaller(j0 + 8, columns); j++)
-                panel[l * nr + j] = b[j * job->b_column + l * job->b_row];
+    if (columns < nr)
+        memset(panel, 0, (size_t)(job->k * nr) * sizeof *panel);
+    for (int64_t l = 0; l < job->k; l++)
+        memcpy(panel + l * nr, b + l * job->b_row, (size_t)columns * sizeof *b);
 }
 
 samc_status samc_product_of(const samc_call *call, const samc_product *product, const float *b,
@@ -183,7 +203,7 @@ samc_status samc_product_of(const samc_call *call, const samc_product *product, 
 {
     const samc_arena_mark mark = samc_arena_here(call->arena);
     const int64_t nr = call->kernels->gemm_nr, count = (product->n + nr - 1) / nr;
-    pack_job job = {product->n, product->k, nr, b, b_row, b_column, NULL};
+    pack_job job = {call->kernels, product->n, product->k, nr, b, b_row, b_column, NULL};
     samc_product p = *product;
     samc_status status = SAMC_OK;
 

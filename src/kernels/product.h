@@ -13,6 +13,10 @@ typedef struct samc_product {
     /* A [m][k]: element (i, l) at a[i * a_row + l * a_column]; one of the two strides is 1 */
     const float *a;
     int64_t a_row, a_column;
+    /* LayerNorm of A's rows on their way into the product; weight NULL: none. With it a_column is
+     * 1. Weight and bias are [k]. */
+    const float *norm_weight, *norm_bias;
+    float norm_eps;
     samc_panels b;     /* [k][n] */
     const float *bias; /* [n], or NULL */
     samc_activation act;
@@ -30,5 +34,10 @@ samc_status samc_product_run(const samc_call *call, const samc_product *product,
  * the strides is 1. `product->b` is ignored. Errors: MEMORY. */
 samc_status samc_product_of(const samc_call *call, const samc_product *product, const float *b,
                             int64_t b_row, int64_t b_column, samc_error *error);
+
+/* Packs up to nr columns of B, which are the rows of bt [n][k] (row stride ldb), into one panel
+ * [k][nr], zero where n <= column < nr. */
+void samc_panel_of_rows(const samc_kernels *kernels, const float *bt, int64_t ldb, int64_t n,
+                        int64_t k, float *panel);
 
 #endif

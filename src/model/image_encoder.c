@@ -10,9 +10,9 @@
 
 #define NORM_EPS 1e-6f
 
-/* Rows of the MLP's hidden layer that exist at a time: 512 x 3072 floats are 6 MiB, which an L3
- * holds, and five tiles of rows a thread at two threads are enough to share evenly. */
-#define MLP_ROWS 512
+/* Rows of the 3 x 3 convolution's matrix that exist at a time: 1024 x 2304 floats are 9 MiB, which
+ * an L3 holds. */
+#define NECK_ROWS 1024
 
 /* A table [size][head_dim] of relative positions, packed with its rows in reverse. */
 static samc_status load_table(samc_loader *loader, const char *prefix, const char *name,
@@ -183,37 +183,28 @@ samc_status samc_image_encoder_block(const samc_call *call, const samc_image_enc
                                        .rel_h = &block->rel_h,
                                        .rel_w = &block->rel_w};
     samc_status status = SAMC_OK;
-    float *normed, *qkv, *hidden;
+    float *attended, *rows; /* [tokens][dim]; qkv, later the hidden layer */
 
     SAMC_CHECK(
-        samc_arena_take(call->arena, (size_t)(tokens * dim), sizeof *normed, &normed, error));
-    SAMC_CHECK(samc_arena_take(call->arena, (size_t)(3 * tokens * dim), sizeof *qkv, &qkv, error));
-    samc_layer_norm_run(call, tokens, dim, x, block->norm1.weight, block->norm1.bias, NORM_EPS,
-                        normed);
-    SAMC_CHECK(samc_linear_run(call, &block->qkv, tokens, normed, dim, SAMC_ACT_NONE, NULL, 0, qkv,
-                               3 * dim, error));
+        samc_arena_take(call->arena, (size_t)(tokens * dim), sizeof *attended, &attended, error));
+    SAMC_CHECK(samc_arena_take(call->arena, (size_t)(tokens * (wide > 3 * dim ? wide : 3 * dim)),
+                               sizeof *rows, &rows, error));
+    SAMC_CHECK(samc_linear_normed(call, &block->qkv, block->norm1.weight, block->norm1.bias,
+                                  NORM_EPS, tokens, x, dim, SAMC_ACT_NONE, rows, 3 * dim, error));
     lap(call, encoder, "norm1, qkv", 3 * dim * dim);
-    attention.qkv = qkv;
-    attention.out = normed; /* what qkv was made from is no longer needed */
+    attention.qkv = rows;
+    attention.out = attended;
     SAMC_CHECK(samc_window_attention_run(call, &attention, error));
     /* scores and sums over all keys, and the bias of each row and each column of keys */
     lap(call, encoder, c->global[index] ? "global attention" : "window attention",
         2 * dim * (attention.window * attention.window + attention.window));
-    SAMC_CHECK(samc_linear_run(call, &block->proj, tokens, normed, dim, SAMC_ACT_NONE, x, dim, x,
+    SAMC_CHECK(samc_linear_run(call, &block->proj, tokens, attended, dim, SAMC_ACT_NONE, x, dim, x,
                                dim, error));
     lap(call, encoder, "proj", dim * dim);
-    samc_layer_norm_run(call, tokens, dim, x, block->norm2.weight, block->norm2.bias, NORM_EPS,
-                        normed);
-    SAMC_CHECK(
-        samc_arena_take(call->arena, (size_t)(MLP_ROWS * wide), sizeof *hidden, &hidden, error));
-    for (int64_t i = 0; i < tokens; i += MLP_ROWS) {
-        const int64_t m = tokens - i < MLP_ROWS ? tokens - i : MLP_ROWS;
-
-        SAMC_CHECK(samc_linear_run(call, &block->lin1, m, normed + i * dim, dim, SAMC_ACT_GELU,
-                                   NULL, 0, hidden, wide, error));
-        SAMC_CHECK(samc_linear_run(call, &block->lin2, m, hidden, wide, SAMC_ACT_NONE, x + i * dim,
-                                   dim, x + i * dim, dim, error));
-    }
+    SAMC_CHECK(samc_linear_normed(call, &block->lin1, block->norm2.weight, block->norm2.bias,
+                                  NORM_EPS, tokens, x, dim, SAMC_ACT_GELU, rows, wide, error));
+    SAMC_CHECK(samc_linear_run(call, &block->lin2, tokens, rows, wide, SAMC_ACT_NONE, x, dim, x,
+                               dim, error));
     lap(call, encoder, "norm2, mlp", 2 * dim * wide);
 
 cleanup:
@@ -221,22 +212,30 @@ cleanup:
     return status;
 }
 
-/* Rows first..first+m of the matrix whose row t holds the nine neighbours of token t, zero beyond
- * the edge: [m][9 * e]. */
-static void gather_neighbours(const float *x, int64_t grid, int64_t e, int64_t first, int64_t m,
-                              float *rows)
-{
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t tap = 0; tap < 9; tap++) {
-            const int64_t ty = (first + i) / grid + tap / 3 - 1;
-            const int64_t tx = (first + i) % grid + tap % 3 - 1;
-            float *row = rows + (i * 9 + tap) * e;
+typedef struct gather_job {
+    const float *x;
+    int64_t grid, e, first;
+    float *rows;
+} gather_job;
 
-            if (ty >= 0 && ty < grid && tx >= 0 && tx < grid)
-                memcpy(row, x + (ty * grid + tx) * e, (size_t)e * sizeof *row);
-            else
-                memset(row, 0, (size_t)e * sizeof *row);
-        }
+/* Row first + i of the matrix whose row t holds the nine neighbours of token t, zero beyond the
+ * edge: [9 * e]. */
+static void gather_neighbours(void *arg, int64_t i, int32_t lane)
+{
+    const gather_job *job = arg;
+    const int64_t grid = job->grid, e = job->e;
+
+    (void)lane;
+    for (int64_t tap = 0; tap < 9; tap++) {
+        const int64_t ty = (job->first + i) / grid + tap / 3 - 1;
+        const int64_t tx = (job->first + i) % grid + tap % 3 - 1;
+        float *row = job->rows + (i * 9 + tap) * e;
+
+        if (ty >= 0 && ty < grid && tx >= 0 && tx < grid)
+            memcpy(row, job->x + (ty * grid + tx) * e, (size_t)e * sizeof *row);
+        else
+            memset(row, 0, (size_t)e * sizeof *row);
+    }
 }
 
 samc_status samc_image_encoder_neck(const samc_call *call, const samc_image_encoder *encoder,
@@ -247,18 +246,21 @@ samc_status samc_image_encoder_neck(const samc_call *call, const samc_image_enco
     const samc_arena_mark mark = samc_arena_here(call->arena);
     samc_status status = SAMC_OK;
     float *narrow, *rows;
+    gather_job job;
 
     SAMC_CHECK(samc_arena_take(call->arena, (size_t)(tokens * e), sizeof *narrow, &narrow, error));
     SAMC_CHECK(
-        samc_arena_take(call->arena, (size_t)(MLP_ROWS * 9 * e), sizeof *rows, &rows, error));
+        samc_arena_take(call->arena, (size_t)(NECK_ROWS * 9 * e), sizeof *rows, &rows, error));
+    job = (gather_job){narrow, c->grid, e, 0, rows};
     SAMC_CHECK(samc_linear_run(call, &encoder->neck0, tokens, x, dim, SAMC_ACT_NONE, NULL, 0,
                                narrow, e, error));
     samc_layer_norm_run(call, tokens, e, narrow, encoder->neck1.weight, encoder->neck1.bias,
                         NORM_EPS, narrow);
-    for (int64_t i = 0; i < tokens; i += MLP_ROWS) {
-        const int64_t m = tokens - i < MLP_ROWS ? tokens - i : MLP_ROWS;
+    for (int64_t i = 0; i < tokens; i += NECK_ROWS) {
+        const int64_t m = tokens - i < NECK_ROWS ? tokens - i : NECK_ROWS;
 
-        gather_neighbours(narrow, c->grid, e, i, m, rows);
+        job.first = i;
+        samc_threads_run(call->threads, m, gather_neighbours, &job);
         SAMC_CHECK(samc_linear_run(call, &encoder->neck2, m, rows, 9 * e, SAMC_ACT_NONE, NULL, 0,
                                    embedding + i * e, e, error));
     }

@@ -146,6 +146,7 @@ samc_status samc_loader_values(samc_loader *loader, const char *prefix, const ch
     n = samc_tensor_elements(t);
     SAMC_TRY(samc_alloc((size_t)n, sizeof *values, &values, loader->error));
     samc_tensor_to_f32(t, 0, n, values);
+    samc_tensors_release(loader->tensors, t);
     if (!all_finite(values, n)) {
         note_problem(loader, "%s has infinite or NaN values", full);
         free(values);

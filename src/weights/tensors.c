@@ -223,3 +223,10 @@ const char *samc_tensors_metadata(const samc_tensors *tensors, const char *key)
             return tensors->metadata[i].value;
     return NULL;
 }
+
+void samc_tensors_release(const samc_tensors *tensors, const samc_tensor *tensor)
+{
+    if (tensors->mapping.data && samc_tensor_is_contiguous(tensor))
+        samc_file_forget(&tensors->mapping, tensor->data,
+                         (size_t)samc_tensor_elements(tensor) * samc_dtype_size(tensor->dtype));
+}

@@ -76,6 +76,10 @@ const samc_tensor *samc_tensors_find(const samc_tensors *tensors, const char *na
 /* A string of safetensors' __metadata__; NULL: there is none. */
 const char *samc_tensors_metadata(const samc_tensors *tensors, const char *key);
 
+/* Says that the tensor's values have been used: where they are mapped from a file, their memory is
+ * given back. They can still be read. */
+void samc_tensors_release(const samc_tensors *tensors, const samc_tensor *tensor);
+
 /* The product of the shape; 1 for a scalar. */
 int64_t samc_tensor_elements(const samc_tensor *tensor);
 /* Whether elements follow one another in C order. */

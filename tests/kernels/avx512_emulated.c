@@ -35,17 +35,17 @@ static inline void emulated_store(void *p, simde__mmask16 mask, simde__m512 x)
             memcpy((char *)p + i * sizeof lanes[i], &lanes[i], sizeof lanes[i]);
 }
 
-#undef _mm512_cvtps_epi32
-#define _mm512_cvtps_epi32 emulated_round
-static inline simde__m512i emulated_round(simde__m512 x)
+#undef _mm512_shuffle_f32x4
+#define _mm512_shuffle_f32x4 emulated_quarters
+static inline simde__m512 emulated_quarters(simde__m512 a, simde__m512 b, int which)
 {
-    float lanes[16];
-    int32_t whole[16];
+    float from[2][16], lanes[16];
 
-    simde_mm512_storeu_ps(lanes, x);
-    for (size_t i = 0; i < 16; i += 4)
-        simde_mm_storeu_si128(whole + i, simde_mm_cvtps_epi32(simde_mm_loadu_ps(lanes + i)));
-    return simde_mm512_loadu_si512(whole);
+    simde_mm512_storeu_ps(from[0], a);
+    simde_mm512_storeu_ps(from[1], b);
+    for (int i = 0; i < 4; i++)
+        memcpy(lanes + 4 * i, from[i / 2] + 4 * (which >> (2 * i) & 3), 4 * sizeof lanes[0]);
+    return simde_mm512_loadu_ps(lanes);
 }
 
 #undef _mm512_extractf32x8_ps

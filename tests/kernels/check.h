@@ -126,7 +126,6 @@ void samc_check_layer_norm_constant(samc_check *check);
 /* LayerNorm of one row in double, and how far f32 may be from it. */
 void samc_check_norm(int64_t n, const float *x, const float *weight, const float *bias, float eps,
                      double *reference, double *tolerance);
-void samc_check_outer_sum(samc_check *check);
 void samc_check_scale(samc_check *check);
 void samc_check_fma_loop(samc_check *check);
 /* grads.c */
@@ -135,11 +134,13 @@ void samc_check_layer_norm_grad(samc_check *check);
 void samc_check_bf16_product(samc_check *check);
 /* softmax.c */
 void samc_check_softmax_step(samc_check *check);
+void samc_check_softmax_grid(samc_check *check);
 void samc_check_softmax_limits(samc_check *check);
 /* linear.c; the call has the pool of which + 1 threads */
 samc_call samc_check_call(samc_check *check, int which);
 void samc_check_linear(samc_check *check);
 void samc_check_linear_pack(samc_check *check);
+void samc_check_linear_normed(samc_check *check);
 void samc_check_layer_norm_run(samc_check *check);
 /* threaded_product.c */
 void samc_check_product(samc_check *check);

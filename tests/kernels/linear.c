@@ -170,6 +170,46 @@ void samc_check_linear_pack(samc_check *check)
     free(expected);
 }
 
+/* A norm within a layer gives the bits of a norm before it. */
+void samc_check_linear_normed(samc_check *check)
+{
+    const int64_t m = 1 + samc_check_size(check, 200), n = 1 + samc_check_size(check, 200);
+    const int64_t k = 1 + samc_check_size(check, 1500), x_stride = samc_check_stride(check, k);
+    const int64_t y_stride = samc_check_stride(check, n);
+    const samc_activation act = (samc_activation)samc_check_whole(check, 0, 2);
+    const float *x = samc_check_input(check, m, k, x_stride);
+    const float *weight = samc_check_input(check, 1, k, k),
+                *bias = samc_check_input(check, 1, k, k);
+    const float *w = samc_check_input(check, n, k, k), *b = samc_check_input(check, 1, n, n);
+    float *y = samc_check_output(check, m, n, y_stride);
+    float *normed = samc_check_scratch(m * k, sizeof *normed);
+    float *expected = samc_check_scratch(m * n, sizeof *expected);
+    samc_linear linear = {0, 0, NULL, NULL};
+    samc_error error;
+
+    samc_check_shape(check, "m %lld, n %lld, k %lld", (long long)m, (long long)n, (long long)k);
+    samc_check_need(samc_linear_pack(check->kernels, w, n, k, k, 1, b, &linear, &error), &error);
+    samc_check_seal(check);
+    for (int t = 0; t < SAMC_CHECK_THREADS; t++) {
+        const samc_call call = samc_check_call(check, t);
+
+        for (int64_t i = 0; i < m; i++)
+            check->kernels->layer_norm(x + i * x_stride, k, weight, bias, 1e-6f, normed + i * k);
+        samc_check_need(
+            samc_linear_run(&call, &linear, m, normed, k, act, NULL, 0, expected, n, &error),
+            &error);
+        samc_check_need(samc_linear_normed(&call, &linear, weight, bias, 1e-6f, m, x, x_stride, act,
+                                           y, y_stride, &error),
+                        &error);
+        for (int64_t i = 0; i < m; i++)
+            samc_check_same(check, "y", y + i * y_stride, expected + i * n, n);
+    }
+    samc_check_result(check, y, m, n, y_stride);
+    samc_linear_free(&linear);
+    free(normed);
+    free(expected);
+}
+
 void samc_check_layer_norm_run(samc_check *check)
 {
     const int64_t m = samc_check_size(check, 150), n = 1 + samc_check_size(check, 200);

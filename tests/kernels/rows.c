@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * epilogue, layer_norm, outer_sum, scale and fma_loop.
+ * epilogue, layer_norm, scale and fma_loop.
  */
 #include "check.h"
 
@@ -206,27 +206,9 @@ void samc_check_layer_norm_constant(samc_check *check)
         }
 }
 
-/* ------------------------------------------------------------------------- outer_sum, scale */
+/* ------------------------------------------------------------------------- scale */
 
-/* One addition or product of two floats has one right answer. */
-void samc_check_outer_sum(samc_check *check)
-{
-    enum { SPILL = 64 }; /* what kernels.h gives behind the last row */
-    const int64_t rows = samc_check_size(check, 70), width = samc_check_size(check, 70);
-    const float *row = samc_check_input(check, 1, rows, rows);
-    const float *column = samc_check_input(check, 1, width, width);
-    float *out = samc_check_output(check, 1, rows * width + SPILL, rows * width + SPILL);
-    float *expected = samc_check_scratch(rows * width, sizeof *expected);
-
-    samc_check_shape(check, "rows %lld, width %lld", (long long)rows, (long long)width);
-    for (int64_t i = 0; i < rows * width; i++)
-        expected[i] = row[i / width] + column[i % width];
-    samc_check_seal(check);
-    check->kernels->outer_sum(row, rows, column, width, out);
-    samc_check_same(check, "out", out, expected, rows * width);
-    free(expected);
-}
-
+/* A product of two floats has one right answer. */
 void samc_check_scale(samc_check *check)
 {
     const int64_t n = samc_check_size(check, 300);

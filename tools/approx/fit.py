@@ -4,7 +4,7 @@
 
 usage: fit.py        (needs numpy and mpmath; prints C constants and the error of each in f32 arithmetic)
 
-exp(r), |r| <= ln(2)/2:             1 + r + r^2 * E(r), E of degree 4
+2^f, |f| <= 1/2:                    1 + f * P(f), P of degree 4
 log2(2 * Phi(-a)), 0 <= a <= 6:     G(a) of degree 10, so that Phi(-a) = 0.5 * 2^G(a)
 Both are Chebyshev interpolations in 60 digits, rounded to f32 at the end.
 """
@@ -37,12 +37,12 @@ def horner(coefficients, x):
 
 
 def main():
-    half = mp.log(2) / 2 * mp.mpf("1.001")
-    e = chebyshev(lambda r: (mp.exp(r) - 1 - r) / r ** 2 if abs(r) > mp.mpf(10) ** -20 else mp.mpf("0.5"), -half, half, 4)
-    print_constants("exp E", e)
-    r = np.linspace(-float(half), float(half), 200001).astype(np.float32)
-    value = (r.astype(np.float64) * (r * horner(e, r)).astype(np.float32) + r).astype(np.float32) + np.float32(1)
-    print(f"  largest relative error of exp on the reduced range: {np.max(np.abs(value / np.exp(r.astype(np.float64)) - 1)):.3g}")
+    half = mp.mpf("0.5") * mp.mpf("1.0001")
+    p = chebyshev(lambda f: (2 ** f - 1) / f if abs(f) > mp.mpf(10) ** -20 else mp.log(2), -half, half, 4)
+    print_constants("exp2 P", p)
+    f = np.linspace(-0.5, 0.5, 200001).astype(np.float32)
+    value = (f.astype(np.float64) * horner(p, f) + 1).astype(np.float32)
+    print(f"  largest relative error of 2^f on the reduced range: {np.max(np.abs(value / np.exp2(f.astype(np.float64)) - 1)):.3g}")
 
     for degree in (9, 10, 11):
         g = chebyshev(lambda a: mp.log(mp.erfc(a / mp.sqrt(2)), 2), mp.mpf(0), mp.mpf(6), degree)

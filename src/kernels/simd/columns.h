@@ -210,18 +210,4 @@ static void columns_gelu_product(const float *x, int64_t stride, int64_t n, int6
         }
 }
 
-/* Squares of VL x VL in registers; what is left over one by one. */
-static void columns_transpose(const float *x, int64_t stride, int64_t n, int64_t width, float *out,
-                              int64_t out_stride)
-{
-    const int64_t rows = n / VL * VL, columns = width / VL * VL;
-
-    for (int64_t i = 0; i < rows; i += VL)
-        for (int64_t j = 0; j < columns; j += VL)
-            vf_transpose(x + i * stride + j, stride, out + j * out_stride + i, out_stride);
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = i < rows ? columns : 0; j < width; j++)
-            out[j * out_stride + i] = x[i * stride + j];
-}
-
 #endif

@@ -13,25 +13,6 @@
 
 #define GEMM_NR (GEMM_NV * VL)
 
-static void gemm_pack_a(const float *a, int64_t lda, int64_t m, int64_t k, float *panels)
-{
-    for (int64_t i = 0; i < m; i += GEMM_MR, panels += GEMM_MR * k) {
-        const int64_t rows = m - i < GEMM_MR ? m - i : GEMM_MR;
-        const float *row[GEMM_MR];
-
-        for (int64_t r = 0; r < GEMM_MR; r++)
-            row[r] = a + (i + (r < rows ? r : 0)) * lda;
-        for (int64_t j = 0; j < k; j++)
-#pragma GCC unroll 16
-            for (int64_t r = 0; r < GEMM_MR; r++)
-                panels[j * GEMM_MR + r] = row[r][j];
-        if (rows < GEMM_MR)
-            for (int64_t j = 0; j < k; j++)
-                for (int64_t r = rows; r < GEMM_MR; r++)
-                    panels[j * GEMM_MR + r] = 0.0f;
-    }
-}
-
 /* C tile of `rows` (a constant after inlining) by n <= GEMM_NR columns. Element (r, l) of A is
  * a[r * row + l * column]. */
 static inline __attribute__((always_inline)) void

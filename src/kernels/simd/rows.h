@@ -10,23 +10,28 @@
 
 #include <math.h>
 
-/* exp(x) for x <= 0, relative error <= 2e-7: x = n ln 2 + r with ln 2 in two parts, so that n ln 2
- * is exact; then 1 + r + r^2 E(r). Below -87 the answer stays at exp(-87) ~ 1.6e-38, which keeps
- * 2^n a normal number. */
-static inline vf rows_exp(vf x)
+/* 2^y for |y| <= 126, relative error <= 3e-7: y = n + f, 2^f = 1 + f P(f). Adding 1.5 * 2^23 rounds
+ * y to a whole number, which then lies in the sum's lowest bits: moved up to the exponent's place
+ * it multiplies by 2^n. */
+static inline vf rows_exp2(vf y)
 {
-    const vf low = vf_max(x, vf_set1(-87.0f));
-    const vf n = vf_round(vf_mul(low, vf_set1(1.44269504f)));
-    vf r = vf_fma(n, vf_set1(-0.693359375f), low); /* ln 2 in its first 9 bits … */
+    const vf magic = vf_set1(12582912.0f);
+    const vf sum = vf_add(y, magic), f = vf_sub(y, vf_sub(sum, magic));
     vf e;
 
-    r = vf_fma(n, vf_set1(2.12194440e-4f), r); /* … and the rest */
-    e = vf_fma(vf_set1(0.00139262504f), r, vf_set1(0.00836323295f));
-    e = vf_fma(e, r, vf_set1(0.0416665524f));
-    e = vf_fma(e, r, vf_set1(0.166665763f));
-    e = vf_fma(e, r, vf_set1(0.5f));
-    e = vf_add(vf_fma(vf_mul(e, r), r, r), vf_set1(1.0f));
-    return vf_scale2(e, n);
+    e = vf_fma(vf_set1(0.00133813126f), f, vf_set1(0.00966637861f));
+    e = vf_fma(e, f, vf_set1(0.0555038117f));
+    e = vf_fma(e, f, vf_set1(0.240223482f));
+    e = vf_fma(e, f, vf_set1(0.693147182f));
+    e = vf_fma(e, f, vf_set1(1.0f));
+    return vf_scale2(e, sum);
+}
+
+/* exp(x) for x <= 0, relative error <= 4e-7 + 8e-8 |x|: x log2(e) and its constant are rounded.
+ * Below -87 the answer stays at 2^-126 ~ 1.2e-38, the least normal number. */
+static inline vf rows_exp(vf x)
+{
+    return rows_exp2(vf_max(vf_mul(x, vf_set1(1.44269504f)), vf_set1(-126.0f)));
 }
 
 /* Phi(x), the normal distribution. With a = |x| (at most 6: Phi(-6) = 1e-9), Phi(-a) = 2^(G(a) -
@@ -34,7 +39,7 @@ static inline vf rows_exp(vf x)
 static inline vf rows_phi(vf x)
 {
     const vf a = vf_min(vf_abs(x), vf_set1(6.0f));
-    vf g, n, f, e, tail;
+    vf g, tail;
 
     g = vf_fma(vf_set1(-1.12357252e-08f), a, vf_set1(3.82261135e-07f));
     g = vf_fma(g, a, vf_set1(-5.52579831e-06f));
@@ -46,14 +51,7 @@ static inline vf rows_phi(vf x)
     g = vf_fma(g, a, vf_set1(-0.459095031f));
     g = vf_fma(g, a, vf_set1(-1.1511234f));
     g = vf_fma(g, a, vf_set1(4.76722448e-07f));
-    n = vf_round(g);
-    f = vf_mul(vf_sub(g, n), vf_set1(0.693147181f)); /* 2^f = exp(f ln 2) */
-    e = vf_fma(vf_set1(0.00139262504f), f, vf_set1(0.00836323295f));
-    e = vf_fma(e, f, vf_set1(0.0416665524f));
-    e = vf_fma(e, f, vf_set1(0.166665763f));
-    e = vf_fma(e, f, vf_set1(0.5f));
-    e = vf_add(vf_fma(vf_mul(e, f), f, f), vf_set1(1.0f));
-    tail = vf_scale2(vf_mul(e, vf_set1(0.5f)), n);
+    tail = vf_mul(rows_exp2(g), vf_set1(0.5f));
     return vf_select_negative(x, tail, vf_sub(vf_set1(1.0f), tail));
 }
 
@@ -121,12 +119,32 @@ static void rows_layer_norm(const float *x, int64_t n, const float *weight, cons
     }
 }
 
+/* s[i] = exp(s[i] - top), i < n; the sum is returned. */
+static inline float rows_exp_sum(float *s, int64_t n, float top)
+{
+    const int64_t whole = n / VL * VL;
+    const vf highest = vf_set1(top);
+    vf total = vf_zero();
+
+    for (int64_t i = 0; i < whole; i += VL) {
+        const vf e = rows_exp(vf_sub(vf_load(s + i), highest));
+        total = vf_add(total, e);
+        vf_store(s + i, e);
+    }
+    if (whole < n) {
+        const vf e = rows_exp(vf_sub(vf_load_part(s + whole, n - whole), highest));
+        total = vf_add(total, vf_clear_from(e, n - whole));
+        vf_store_part(s + whole, n - whole, e);
+    }
+    return vf_sum(total);
+}
+
 static float rows_softmax_step(float *s, int64_t n, float scale, const float *bias, float *max,
                                float *sum)
 {
     const vf factor = vf_set1(scale);
     const int64_t whole = n / VL * VL;
-    vf highest = vf_set1(*max), total = vf_zero();
+    vf highest = vf_set1(*max);
     float top, correction;
 
     for (int64_t i = 0; i < whole; i += VL) {
@@ -139,34 +157,110 @@ static float rows_softmax_step(float *s, int64_t n, float scale, const float *bi
         s[i] = fmaf(s[i], scale, bias ? bias[i] : 0.0f);
         top = s[i] > top ? s[i] : top;
     }
-    highest = vf_set1(top);
-    for (int64_t i = 0; i < whole; i += VL) {
-        const vf e = rows_exp(vf_sub(vf_load(s + i), highest));
-        total = vf_add(total, e);
-        vf_store(s + i, e);
-    }
-    if (whole < n) {
-        const vf e = rows_exp(vf_sub(vf_load_part(s + whole, n - whole), highest));
-        total = vf_add(total, vf_clear_from(e, n - whole));
-        vf_store_part(s + whole, n - whole, e);
-    }
     correction = expf(*max - top);
-    *sum = *sum * correction + vf_sum(total);
+    *sum = *sum * correction + rows_exp_sum(s, n, top);
     *max = top;
     return correction;
 }
 
-/* Every row is written as whole vectors; what spills over its end is written again by the next row,
- * or falls into the room behind the last. */
-static void rows_outer_sum(const float *row, int64_t rows, const float *column, int64_t width,
-                           float *out)
+/* scale * s + (down + along) for the vector at s. */
+static inline vf rows_grid_score(const float *s, vf scale, vf down, const float *along)
 {
-    for (int64_t r = 0; r < rows; r++, out += width) {
-        const vf first = vf_set1(row[r]);
+    return vf_fma(vf_load(s), scale, vf_add(down, vf_load(along)));
+}
 
-        for (int64_t i = 0; i < width; i += VL)
-            vf_store(out + i, vf_add(first, width - i >= VL ? vf_load(column + i)
-                                                            : vf_load_part(column + i, width - i)));
+/* The largest t of a row of whole pairs of vectors, at least `max`. */
+static inline float rows_grid_highest(const float *s, int64_t height, int64_t width, vf scale,
+                                      const float *down, const float *along, float max)
+{
+    vf high0 = vf_set1(max), high1 = high0;
+
+    for (int64_t r = 0; r < height; r++, s += width) {
+        const vf d = vf_set1(down[r]);
+
+        for (int64_t j = 0; j < width; j += 2 * VL) {
+            high0 = vf_max(high0, rows_grid_score(s + j, scale, d, along + j));
+            high1 = vf_max(high1, rows_grid_score(s + j + VL, scale, d, along + j + VL));
+        }
+    }
+    return vf_highest(vf_max(high0, high1));
+}
+
+/* The second pass over such a row: t is computed again, which costs less than writing and reading
+ * it. */
+static inline float rows_grid_exp(float *s, int64_t height, int64_t width, vf scale,
+                                  const float *down, const float *along, float top)
+{
+    const vf highest = vf_set1(top);
+    vf sum0 = vf_zero(), sum1 = vf_zero();
+
+    for (int64_t r = 0; r < height; r++, s += width) {
+        const vf d = vf_set1(down[r]);
+
+        for (int64_t j = 0; j < width; j += 2 * VL) {
+            const vf t0 = rows_grid_score(s + j, scale, d, along + j);
+            const vf t1 = rows_grid_score(s + j + VL, scale, d, along + j + VL);
+            const vf e0 = rows_exp(vf_sub(t0, highest)), e1 = rows_exp(vf_sub(t1, highest));
+
+            sum0 = vf_add(sum0, e0);
+            sum1 = vf_add(sum1, e1);
+            vf_store(s + j, e0);
+            vf_store(s + j + VL, e1);
+        }
+    }
+    return vf_sum(vf_add(sum0, sum1));
+}
+
+/* Rows of any width: t replaces s; the largest is returned. */
+static inline float rows_grid_scores(float *s, int64_t height, int64_t width, vf scale,
+                                     const float *down, const float *along, float max)
+{
+    const int64_t whole = width / VL * VL, left = width - whole;
+    vf highest = vf_set1(max);
+
+    for (int64_t r = 0; r < height; r++, s += width) {
+        const vf d = vf_set1(down[r]);
+
+        for (int64_t j = 0; j < whole; j += VL) {
+            const vf t = rows_grid_score(s + j, scale, d, along + j);
+            highest = vf_max(highest, t);
+            vf_store(s + j, t);
+        }
+        if (left) {
+            const vf bias = vf_add(d, vf_load_part(along + whole, left));
+            const vf t = vf_fma(vf_load_part(s + whole, left), scale, bias);
+            highest = vf_max_part(highest, t, left);
+            vf_store_part(s + whole, left, t);
+        }
+    }
+    return vf_highest(highest);
+}
+
+/* The rows take each pass together, so that the end of one (a sum across lanes) overlaps the
+ * beginning of the next. */
+static void rows_softmax_grid(float *s, int64_t lds, int64_t m, int64_t height, int64_t width,
+                              float scale, const float *const *down, const float *const *along,
+                              float *max, float *sum, float *correction)
+{
+    const int aligned = width % (2 * VL) == 0;
+    const vf factor = vf_set1(scale);
+
+    for (int64_t i = 0; i < m; i++) {
+        float *row = s + i * lds;
+        const float top =
+            aligned ? rows_grid_highest(row, height, width, factor, down[i], along[i], max[i])
+                    : rows_grid_scores(row, height, width, factor, down[i], along[i], max[i]);
+
+        correction[i] = expf(max[i] - top);
+        max[i] = top;
+    }
+    for (int64_t i = 0; i < m; i++) {
+        float *row = s + i * lds;
+        const float total = aligned ? rows_grid_exp(row, height, width, factor, down[i], along[i],
+                                                    max[i])
+                                    : rows_exp_sum(row, height * width, max[i]);
+
+        sum[i] = sum[i] * correction[i] + total;
     }
 }
 

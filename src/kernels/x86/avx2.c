@@ -85,20 +85,21 @@ static inline vf vf_abs(vf a)
 {
     return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
 }
-static inline vf vf_round(vf a)
-{
-    return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
 /* x < 0 (or -0) ? a : b */
 static inline vf vf_select_negative(vf x, vf a, vf b)
 {
     return _mm256_blendv_ps(b, a, x);
 }
-/* x * 2^n for whole n where the answer is a normal number: adds n to the exponent. */
-static inline vf vf_scale2(vf x, vf n)
+/* x * 2^n where n stands in the lowest nine bits of `sum`. */
+static inline vf vf_scale2(vf x, vf sum)
 {
-    const __m256i e = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
+    const __m256i e = _mm256_slli_epi32(_mm256_castps_si256(sum), 23);
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), e));
+}
+/* The larger in the first n lanes, a in the others. */
+static inline vf vf_max_part(vf a, vf b, int64_t n)
+{
+    return _mm256_blendv_ps(a, _mm256_max_ps(a, b), _mm256_castsi256_ps(first_lanes(n)));
 }
 static inline float vf_sum(vf a)
 {
@@ -112,31 +113,34 @@ static inline float vf_highest(vf a)
     s = _mm_max_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
-/* The transpose of 8 rows of 8: pairs of rows, then of pairs, then the halves change places. */
-static inline void vf_transpose(const float *x, int64_t stride, float *out, int64_t out_stride)
+/* Rows become columns: pairs of floats, pairs of pairs, then halves of the registers. */
+static inline void vf_transpose(vf r[VL])
 {
-    __m256 r[8], t[8];
+    vf t[VL];
 
-    for (int i = 0; i < 8; i++)
-        r[i] = _mm256_loadu_ps(x + i * stride);
-    for (int i = 0; i < 8; i += 2) {
+    for (int i = 0; i < VL; i += 2) {
         t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
         t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
     }
-    for (int i = 0; i < 8; i += 4)
-        for (int k = 0; k < 2; k++) {
-            r[i + 2 * k] = _mm256_shuffle_ps(t[i + k], t[i + k + 2], 0x44);
-            r[i + 2 * k + 1] = _mm256_shuffle_ps(t[i + k], t[i + k + 2], 0xee);
+    for (int i = 0; i < VL; i += 4)
+        for (int j = 0; j < 2; j++) {
+            const __m256d a = _mm256_castps_pd(t[i + j]), b = _mm256_castps_pd(t[i + j + 2]);
+
+            r[i + 2 * j] = _mm256_castpd_ps(_mm256_unpacklo_pd(a, b));
+            r[i + 2 * j + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(a, b));
         }
-    for (int i = 0; i < 4; i++) {
-        _mm256_storeu_ps(out + i * out_stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
-        _mm256_storeu_ps(out + (i + 4) * out_stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+    for (int j = 0; j < 4; j++) {
+        const vf a = r[j], b = r[4 + j];
+
+        r[j] = _mm256_permute2f128_ps(a, b, 0x20);
+        r[4 + j] = _mm256_permute2f128_ps(a, b, 0x31);
     }
 }
 
 #include "kernels/simd/columns.h"
 #include "kernels/simd/gemm.h"
 #include "kernels/simd/grads.h"
+#include "kernels/simd/pack.h"
 #include "kernels/simd/peak.h"
 #include "kernels/simd/rows.h"
 
@@ -144,19 +148,19 @@ const samc_kernels samc_kernels_avx2 = {
     .name = "avx2",
     .gemm_mr = GEMM_MR,
     .gemm_nr = GEMM_NR,
-    .pack_a = gemm_pack_a,
+    .pack_a = pack_a,
     .gemm = gemm_packed,
     .gemm_rows = gemm_rows,
     .epilogue = rows_epilogue,
     .layer_norm = rows_layer_norm,
     .softmax_step = rows_softmax_step,
-    .outer_sum = rows_outer_sum,
+    .softmax_grid = rows_softmax_grid,
     .scale = rows_scale,
     .fma_loop = peak_fma_loop,
     .softmax_columns = columns_softmax,
     .norm_columns = columns_norm,
     .gelu_product = columns_gelu_product,
-    .transpose = columns_transpose,
+    .transpose = pack_transpose,
     .slope = grads_slope,
     .layer_norm_grad = grads_layer_norm,
 };

@@ -98,20 +98,21 @@ static inline vf vf_abs(vf a)
 {
     return _mm512_abs_ps(a);
 }
-static inline vf vf_round(vf a)
-{
-    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
 /* x < 0 ? a : b */
 static inline vf vf_select_negative(vf x, vf a, vf b)
 {
     return _mm512_mask_mov_ps(b, _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ), a);
 }
-/* x * 2^n for whole n where the answer is a normal number: adds n to the exponent. */
-static inline vf vf_scale2(vf x, vf n)
+/* x * 2^n where n stands in the lowest nine bits of `sum`. */
+static inline vf vf_scale2(vf x, vf sum)
 {
-    const __m512i e = _mm512_slli_epi32(_mm512_cvtps_epi32(n), 23);
+    const __m512i e = _mm512_slli_epi32(_mm512_castps_si512(sum), 23);
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), e));
+}
+/* The larger in the first n lanes, a in the others. */
+static inline vf vf_max_part(vf a, vf b, int64_t n)
+{
+    return _mm512_mask_max_ps(a, first_lanes(n), a, b);
 }
 /* Halves are added or compared in AVX2's order of lanes. */
 static inline float vf_sum(vf a)
@@ -128,47 +129,40 @@ static inline float vf_highest(vf a)
     s = _mm_max_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
-/* The transpose of 16 rows of 16: pairs of rows, then of pairs (each quarter of r[4 * g + c] then
- * holds a column of rows 4 * g .. 4 * g + 3), then the quarters change places. */
-static inline void vf_transpose(const float *x, int64_t stride, float *out, int64_t out_stride)
+/* Rows become columns: pairs of floats, pairs of pairs, then quarters of the registers. */
+static inline void vf_transpose(vf r[VL])
 {
-    /* quarters of two vectors: the first two of each, the last two, the even ones, the odd ones */
-    const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
-    const __m512i last = _mm512_setr_epi32(8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30,
-                                           31);
-    const __m512i even = _mm512_setr_epi32(0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26,
-                                           27);
-    const __m512i odd = _mm512_setr_epi32(4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30,
-                                          31);
-    __m512 r[16], t[16];
+    vf t[VL];
 
-    for (int i = 0; i < 16; i++)
-        r[i] = _mm512_loadu_ps(x + i * stride);
-    for (int i = 0; i < 16; i += 2) {
+    for (int i = 0; i < VL; i += 2) {
         t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
         t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
     }
-    for (int i = 0; i < 16; i += 4)
-        for (int k = 0; k < 2; k++) {
-            r[i + 2 * k] = _mm512_shuffle_ps(t[i + k], t[i + k + 2], 0x44);
-            r[i + 2 * k + 1] = _mm512_shuffle_ps(t[i + k], t[i + k + 2], 0xee);
-        }
-    for (int c = 0; c < 4; c++) {
-        const __m512 low = _mm512_permutex2var_ps(r[c], first, r[c + 4]);
-        const __m512 high = _mm512_permutex2var_ps(r[c], last, r[c + 4]);
-        const __m512 low2 = _mm512_permutex2var_ps(r[c + 8], first, r[c + 12]);
-        const __m512 high2 = _mm512_permutex2var_ps(r[c + 8], last, r[c + 12]);
+    for (int i = 0; i < VL; i += 4)
+        for (int j = 0; j < 2; j++) {
+            const __m512d a = _mm512_castps_pd(t[i + j]), b = _mm512_castps_pd(t[i + j + 2]);
 
-        _mm512_storeu_ps(out + c * out_stride, _mm512_permutex2var_ps(low, even, low2));
-        _mm512_storeu_ps(out + (c + 4) * out_stride, _mm512_permutex2var_ps(low, odd, low2));
-        _mm512_storeu_ps(out + (c + 8) * out_stride, _mm512_permutex2var_ps(high, even, high2));
-        _mm512_storeu_ps(out + (c + 12) * out_stride, _mm512_permutex2var_ps(high, odd, high2));
+            r[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+            r[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+        }
+    for (int j = 0; j < 4; j++) {
+        t[j] = _mm512_shuffle_f32x4(r[j], r[4 + j], 0x88);
+        t[4 + j] = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0x88);
+        t[8 + j] = _mm512_shuffle_f32x4(r[j], r[4 + j], 0xdd);
+        t[12 + j] = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0xdd);
+    }
+    for (int j = 0; j < 4; j++) {
+        r[j] = _mm512_shuffle_f32x4(t[j], t[4 + j], 0x88);
+        r[4 + j] = _mm512_shuffle_f32x4(t[8 + j], t[12 + j], 0x88);
+        r[8 + j] = _mm512_shuffle_f32x4(t[j], t[4 + j], 0xdd);
+        r[12 + j] = _mm512_shuffle_f32x4(t[8 + j], t[12 + j], 0xdd);
     }
 }
 
 #include "kernels/simd/columns.h"
 #include "kernels/simd/gemm.h"
 #include "kernels/simd/grads.h"
+#include "kernels/simd/pack.h"
 #include "kernels/simd/peak.h"
 #include "kernels/simd/rows.h"
 
@@ -176,19 +170,19 @@ const samc_kernels samc_kernels_avx512 = {
     .name = "avx512",
     .gemm_mr = GEMM_MR,
     .gemm_nr = GEMM_NR,
-    .pack_a = gemm_pack_a,
+    .pack_a = pack_a,
     .gemm = gemm_packed,
     .gemm_rows = gemm_rows,
     .epilogue = rows_epilogue,
     .layer_norm = rows_layer_norm,
     .softmax_step = rows_softmax_step,
-    .outer_sum = rows_outer_sum,
+    .softmax_grid = rows_softmax_grid,
     .scale = rows_scale,
     .fma_loop = peak_fma_loop,
     .softmax_columns = columns_softmax,
     .norm_columns = columns_norm,
     .gelu_product = columns_gelu_product,
-    .transpose = columns_transpose,
+    .transpose = pack_transpose,
     .slope = grads_slope,
     .layer_norm_grad = grads_layer_norm,
 };
