@@ -169,38 +169,48 @@ static inline vf rows_grid_score(const float *s, vf scale, vf down, const float 
     return vf_fma(vf_load(s), scale, vf_add(down, vf_load(along)));
 }
 
-/* The largest t of a row of whole pairs of vectors, at least `max`. */
+/* Rows of whole pairs of vectors, at most so wide, as in global attention, are computed twice: that
+ * costs less than writing t and reading it again. */
+#define GRID_WIDTH 256
+
+/* The largest t of such a row, at least `max`. */
 static inline float rows_grid_highest(const float *s, int64_t height, int64_t width, vf scale,
                                       const float *down, const float *along, float max)
 {
-    vf high0 = vf_set1(max), high1 = high0;
+    vf highest = vf_set1(max);
 
     for (int64_t r = 0; r < height; r++, s += width) {
-        const vf d = vf_set1(down[r]);
+        vf high0 = vf_fma(vf_load(s), scale, vf_load(along));
+        vf high1 = vf_fma(vf_load(s + VL), scale, vf_load(along + VL));
 
-        for (int64_t j = 0; j < width; j += 2 * VL) {
-            high0 = vf_max(high0, rows_grid_score(s + j, scale, d, along + j));
-            high1 = vf_max(high1, rows_grid_score(s + j + VL, scale, d, along + j + VL));
+        for (int64_t j = 2 * VL; j < width; j += 2 * VL) {
+            high0 = vf_max(high0, vf_fma(vf_load(s + j), scale, vf_load(along + j)));
+            high1 = vf_max(high1, vf_fma(vf_load(s + j + VL), scale, vf_load(along + j + VL)));
         }
+        highest = vf_max(highest, vf_add(vf_max(high0, high1), vf_set1(down[r])));
     }
-    return vf_highest(vf_max(high0, high1));
+    return vf_highest(highest);
 }
 
-/* The second pass over such a row: t is computed again, which costs less than writing and reading
- * it. */
-static inline float rows_grid_exp(float *s, int64_t height, int64_t width, vf scale,
+/* Its second pass: s becomes exp(t - top), with log2(e) multiplied into scale and biases; the sum
+ * is returned. */
+static inline float rows_grid_exp(float *s, int64_t height, int64_t width, float scale,
                                   const float *down, const float *along, float top)
 {
-    const vf highest = vf_set1(top);
+    const float log2e = 1.44269504f;
+    const vf factor = vf_set1(scale * log2e), least = vf_set1(-126.0f);
     vf sum0 = vf_zero(), sum1 = vf_zero();
+    float scaled[GRID_WIDTH];
 
+    for (int64_t j = 0; j < width; j += VL)
+        vf_store(scaled + j, vf_mul(vf_load(along + j), vf_set1(log2e)));
     for (int64_t r = 0; r < height; r++, s += width) {
-        const vf d = vf_set1(down[r]);
+        const vf d = vf_set1((down[r] - top) * log2e);
 
         for (int64_t j = 0; j < width; j += 2 * VL) {
-            const vf t0 = rows_grid_score(s + j, scale, d, along + j);
-            const vf t1 = rows_grid_score(s + j + VL, scale, d, along + j + VL);
-            const vf e0 = rows_exp(vf_sub(t0, highest)), e1 = rows_exp(vf_sub(t1, highest));
+            const vf y0 = vf_add(vf_fma(vf_load(s + j), factor, vf_load(scaled + j)), d);
+            const vf y1 = vf_add(vf_fma(vf_load(s + j + VL), factor, vf_load(scaled + j + VL)), d);
+            const vf e0 = rows_exp2(vf_max(y0, least)), e1 = rows_exp2(vf_max(y1, least));
 
             sum0 = vf_add(sum0, e0);
             sum1 = vf_add(sum1, e1);
@@ -242,7 +252,7 @@ static void rows_softmax_grid(float *s, int64_t lds, int64_t m, int64_t height, 
                               float scale, const float *const *down, const float *const *along,
                               float *max, float *sum, float *correction)
 {
-    const int aligned = width % (2 * VL) == 0;
+    const int aligned = width % (2 * VL) == 0 && width <= GRID_WIDTH;
     const vf factor = vf_set1(scale);
 
     for (int64_t i = 0; i < m; i++) {
@@ -256,7 +266,7 @@ static void rows_softmax_grid(float *s, int64_t lds, int64_t m, int64_t height, 
     }
     for (int64_t i = 0; i < m; i++) {
         float *row = s + i * lds;
-        const float total = aligned ? rows_grid_exp(row, height, width, factor, down[i], along[i],
+        const float total = aligned ? rows_grid_exp(row, height, width, scale, down[i], along[i],
                                                     max[i])
                                     : rows_exp_sum(row, height * width, max[i]);
 
