@@ -50,7 +50,9 @@ int cli_process_end(int code)
     if (fflush(stdout) != 0)
         lost = true;
     if (lost) {
-        if (code != CLI_OUTPUT) /* else the command has said so already */
+        /* a command that lost a mask has said so already; of a reader that has seen enough
+         * (`samc info FILE | head`) nothing is to be said */
+        if (code != CLI_OUTPUT && errno != EPIPE)
             cli_error("cannot write to standard output: %s", errno ? strerror(errno) : "lost");
         return CLI_OUTPUT;
     }

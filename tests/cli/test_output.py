@@ -82,6 +82,16 @@ class Output(Case):
         finally:
             os.close(writing)
 
+    def test_a_reader_that_has_seen_enough(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        try:
+            done = subprocess.run([BINARY, "info", MODEL], stdout=writing, stderr=subprocess.PIPE,
+                                  timeout=120, check=False)
+            self.assertEqual((done.returncode, done.stderr), (4, b""))
+        finally:
+            os.close(writing)
+
     def test_closed_stdout(self):
         # the first file that is opened must not become "stdout"
         done = self.segment("a.png", *POINT, "--json", "-o", "out", code=4,
