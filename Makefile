@@ -9,8 +9,8 @@ FUZZ_SECONDS = 60
 PYTHON = python3
 
 .DEFAULT_GOAL = build
-.PHONY: help setup build-needs configure build command demo test test-full parity parity-quick parity-train model eval bench bench-peers \
-    mutation asan tsan fuzz lint format install uninstall clean
+.PHONY: help setup build-needs configure build command demo test test-full parity parity-quick parity-train model eval bench bench-peers bench-train \
+    mutation kill-test asan tsan fuzz lint format install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | \
@@ -73,11 +73,18 @@ bench-peers: command ## the same beside PyTorch, in turns, on the same model and
 mutation: build-needs ## take guards against hostile input out one by one: a test must fail
 	@$(PYTHON) tools/mutation.py
 
+bench-train: build ## a training step beside PyTorch's, in turns
+	@python=$$(sh tools/setup_reference.sh) && \
+	    "$$python" tools/bench/bench_train.py --build $(BUILD)
+
 asan: build-needs ## the C tests under the address and undefined-behaviour sanitizers
 	@tools/sanitize.sh asan $(JOBS)
 
 tsan: build-needs ## the C tests under the thread sanitizer
 	@tools/sanitize.sh tsan $(JOBS)
+
+kill-test: command ## kill training 200 times; every checkpoint loads, the resumed run is the unbroken one
+	@$(PYTHON) tools/kill_test.py --samc $(BUILD)/cli/samc
 
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
 	@sh tools/setup.sh fuzz

@@ -5,9 +5,11 @@
 
 #include "base/memory.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -198,4 +200,36 @@ cleanup:
     free(third);
     free(copy);
     return status;
+}
+
+void samc_file_sweep(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
+    const size_t length = strlen(base);
+    char *folder = NULL;
+    const struct dirent *entry;
+    DIR *dir;
+
+    if (samc_alloc_string(path, &folder, NULL) != SAMC_OK)
+        return;
+    folder[base - path] = '\0';
+    dir = opendir(folder[0] ? folder : ".");
+    while (dir && (entry = readdir(dir)) != NULL) {
+        const char *rest = entry->d_name + length;
+        char *end;
+        long pid;
+
+        if (strncmp(entry->d_name, base, length) != 0 || *rest != '.')
+            continue;
+        pid = strtol(rest + 1, &end, 10);
+        if (*end != '-' || pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+            continue;
+        end += 1 + strspn(end + 1, "0123456789");
+        if (strcmp(end, ".tmp") == 0)
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    if (dir)
+        (void)closedir(dir);
+    free(folder);
 }

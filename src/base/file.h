@@ -40,6 +40,10 @@ samc_status samc_file_commit(samc_file_writer *writer, samc_error *error);
 /* Removes the temporary; for every path that does not reach commit. A cleared writer is fine. */
 void samc_file_abort(samc_file_writer *writer);
 
+/* Removes the temporaries that processes left beside `path` which were writing it when they were
+ * killed: those whose process is gone. */
+void samc_file_sweep(const char *path);
+
 /* Gives the file `fresh` the name `path`, and what had that name the name `previous`, whose former
  * owner goes. Whenever the process ends in between, `path` names a whole file, the old one or the
  * new one; on file systems without hard links there is a moment in which only `previous` does.

@@ -7,10 +7,8 @@
 #include "base/memory.h"
 #include "model/loader.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,42 +64,6 @@ static int64_t find_bad(const float *values, int64_t n)
 /* ------------------------------------------------------------------------------------------------
  * Save
  * --------------------------------------------------------------------------------------------- */
-
-/* Removes "<base>.new.<pid>-<n>.tmp" of processes that are gone: what samc_file_begin leaves when
- * one is killed, a whole checkpoint's size each time. */
-static void remove_leftovers(const char *fresh)
-{
-    const char *slash = strrchr(fresh, '/');
-    const char *base = slash ? slash + 1 : fresh;
-    const size_t length = strlen(base);
-    char *folder = NULL, *path;
-    const struct dirent *entry;
-    DIR *dir;
-
-    if (samc_alloc_string(fresh, &folder, NULL) != SAMC_OK)
-        return;
-    folder[base - fresh] = '\0';
-    dir = opendir(folder[0] ? folder : ".");
-    while (dir && (entry = readdir(dir)) != NULL) {
-        const char *rest = entry->d_name + length;
-        char *end;
-        long pid;
-
-        if (strncmp(entry->d_name, base, length) != 0 || *rest != '.')
-            continue;
-        pid = strtol(rest + 1, &end, 10);
-        if (*end != '-' || pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
-            continue;
-        end += 1 + strspn(end + 1, "0123456789");
-        if (strcmp(end, ".tmp") != 0 || path_with(folder, entry->d_name, &path, NULL) != SAMC_OK)
-            continue;
-        (void)unlink(path);
-        free(path);
-    }
-    if (dir)
-        (void)closedir(dir);
-    free(folder);
-}
 
 /* The tensors of a file, and room for their names. */
 typedef struct tensor_list {
@@ -209,7 +171,7 @@ samc_status samc_checkpoint_save(const char *path, const samc_params *params,
 
     SAMC_CHECK(path_with(path, ".new", &fresh, error));
     SAMC_CHECK(path_with(path, ".previous", &previous, error));
-    remove_leftovers(fresh);
+    samc_file_sweep(fresh);
     SAMC_CHECK(write_fresh(fresh, params, state, metadata, n_metadata, error));
     status = samc_file_rotate(fresh, path, previous, error);
     if (status != SAMC_OK)

@@ -68,6 +68,7 @@ cleanup:
 samc_status samc_metrics_open(const char *path, int64_t step, FILE **stream, samc_error *error)
 {
     *stream = NULL;
+    samc_file_sweep(path);
     SAMC_TRY(rewrite(path, step, error));
     *stream = fopen(path, "a");
     return *stream ? SAMC_OK : samc_error_io(error, "open", path);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "train/feed.h"
 #include "train/metrics.h"
+#include "train/report.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,6 +18,7 @@
 #include <time.h>
 
 #define FROM_BYTES 256
+#define REPORT_MASKS 8 /* that the report shows */
 
 typedef struct run {
     const samc_run_options *options;
@@ -26,11 +28,12 @@ typedef struct run {
     char from[FROM_BYTES];
     double seconds, cpu_seconds; /* in steps, of the whole run */
     int64_t photos;
-    char *checkpoint, *metrics; /* paths */
+    char *checkpoint, *metrics, *report; /* paths */
     FILE *stream;
     samc_trainer *trainer;
     samc_feed *feed;
     samc_train_batch batch;
+    float *shown; /* [REPORT_MASKS][L][L]: answers of the batch's first masks */
 
     samc_run_tick sums; /* since the last row */
     int64_t steps;
@@ -160,6 +163,30 @@ cleanup:
     return status;
 }
 
+static int64_t area_of(const run *r)
+{
+    const int64_t side = samc_config_low_res(&r->params.config);
+
+    return side * side;
+}
+
+/* Keeps what the last round answers to the first masks, for the report. */
+static samc_status keep_answers(void *user, const samc_rounds_record *record, samc_error *error)
+{
+    run *r = user;
+    const samc_prompt_batch *p = record->prompts;
+
+    (void)error;
+    if (record->round != r->settings.prompts.rounds - 1)
+        return SAMC_OK;
+    for (int64_t i = 0; i < p->prompts; i++)
+        if (record->mask[i] < REPORT_MASKS)
+            memcpy(r->shown + record->mask[i] * area_of(r),
+                   record->logits + i * p->count * area_of(r),
+                   (size_t)area_of(r) * sizeof *r->shown);
+    return SAMC_OK;
+}
+
 static samc_status begin(run *r, samc_context *context, samc_error *error)
 {
     const samc_run_options *o = r->options;
@@ -170,11 +197,14 @@ static samc_status begin(run *r, samc_context *context, samc_error *error)
         return samc_error_io(error, "create", o->folder);
     SAMC_TRY(join(o->folder, "checkpoint.safetensors", &r->checkpoint, error));
     SAMC_TRY(join(o->folder, "metrics.csv", &r->metrics, error));
+    SAMC_TRY(join(o->folder, "report.html", &r->report, error));
     SAMC_TRY(o->resume ? resume(r, error) : start(r, error));
     SAMC_TRY(apply_settings(r, error));
     SAMC_TRY(samc_metrics_open(r->metrics, r->state.step, &r->stream, error));
     SAMC_TRY(
         samc_trainer_create(context, &r->params, &r->settings, r->state.seed, &r->trainer, error));
+    SAMC_TRY(samc_alloc_zero(REPORT_MASKS, (size_t)area_of(r) * sizeof *r->shown, &r->shown, error));
+    samc_trainer_record(r->trainer, keep_answers, r);
     feed = (samc_feed_options){
         &r->params.config,          o->samples,   r->state.seed, r->settings.batch,
         (int32_t)r->settings.masks, r->state.step};
@@ -194,9 +224,23 @@ static void end(run *r)
         (void)fclose(r->stream);
     free(r->checkpoint);
     free(r->metrics);
+    free(r->report);
+    free(r->shown);
 }
 
 /* ---------------------------------------------------------------------------- while it runs */
+
+static samc_status write_report(const run *r, const char *settings, samc_error *error)
+{
+    samc_report_mask masks[REPORT_MASKS];
+    size_t n = 0;
+
+    for (; n < REPORT_MASKS && (int64_t)n < r->batch.masks; n++)
+        masks[n] = (samc_report_mask){&r->batch.samples[r->batch.photo[n]], r->batch.number[n],
+                                      r->shown + (int64_t)n * area_of(r),
+                                      samc_config_low_res(&r->params.config)};
+    return samc_report_write(r->report, r->metrics, settings, masks, n, error);
+}
 
 static samc_status save(run *r, samc_error *error)
 {
@@ -217,6 +261,8 @@ static samc_status save(run *r, samc_error *error)
         status = samc_checkpoint_save(r->checkpoint, &r->params, &r->state, metadata,
                                       sizeof metadata / sizeof metadata[0], error);
     }
+    if (status == SAMC_OK)
+        status = write_report(r, settings, error);
     free(settings);
     r->saved = clock_of(CLOCK_MONOTONIC);
     r->saved_step = r->state.step;

@@ -5,6 +5,7 @@
  *   checkpoint.safetensors, checkpoint.safetensors.previous    train/checkpoint.h
  *   metrics.csv    a row every so many steps, its columns named in the first line. Rows of steps
  *                  that a killed run did and that are done again are dropped when it resumes.
+ *   report.html    the same to look at (train/report.h), written with every checkpoint
  *
  * Beside what checkpoint.h lists, a checkpoint's metadata holds: settings (settings.h), seconds and
  * cpu_seconds that the steps took (all threads), photos seen, and from: the model it began with.

@@ -261,10 +261,10 @@ static samc_status run_until(const char *name, int resume, int which, int64_t st
 static void remove_run(const char *name)
 {
     static const char *const files[] = {"checkpoint.safetensors", "checkpoint.safetensors.previous",
-                                        "metrics.csv"};
+                                        "metrics.csv", "report.html"};
     char path[192];
 
-    for (int i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         (void)snprintf(path, sizeof path, "%s/%s/%s", folder, name, files[i]);
         (void)unlink(path);
     }
@@ -309,6 +309,36 @@ static void test_a_resumed_run_is_the_unbroken_one(void **state)
     samc_params_free(&broken);
     remove_run("whole");
     remove_run("broken");
+}
+
+/* The report holds two pictures for each of the first masks, and no link to anything outside. */
+static void test_the_report_stands_alone(void **state)
+{
+    static const char picture[] = "src=\"data:image/png;base64,iVBORw0KGgo";
+    char path[192], *text;
+    size_t size = 0;
+    int pictures = 0;
+    FILE *file;
+
+    (void)state;
+    assert_int_equal(run_until("shown", 0, 1, 3), SAMC_OK);
+    (void)snprintf(path, sizeof path, "%s/shown/report.html", folder);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    text = calloc(1, 8 << 20);
+    assert_non_null(text);
+    size = fread(text, 1, (8 << 20) - 1, file);
+    (void)fclose(file);
+    assert_true(size > 1000);
+    for (const char *at = text; (at = strstr(at, picture)) != NULL; at++)
+        pictures++;
+    assert_true(pictures >= 4 && pictures % 2 == 0);
+    assert_non_null(strstr(text, "rate=0.001"));
+    assert_non_null(strstr(text, "Step 3, 6 photos"));
+    assert_non_null(strstr(text, "</html>"));
+    assert_null(strstr(text, "http"));
+    free(text);
+    remove_run("shown");
 }
 
 static void test_a_run_is_not_begun_over_another(void **state)
@@ -376,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_one_photo_is_learned_by_heart),
         cmocka_unit_test(test_a_frozen_encoder_stays_as_it_is),
         cmocka_unit_test(test_a_resumed_run_is_the_unbroken_one),
+        cmocka_unit_test(test_the_report_stands_alone),
         cmocka_unit_test(test_a_run_is_not_begun_over_another),
         cmocka_unit_test(test_metrics_drop_what_will_be_done_again),
     };
