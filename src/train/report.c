@@ -189,8 +189,7 @@ static void print_graph(FILE *stream, const char *title, const table *t, const c
                   most, t->n ? t->rows[0][0] : 0.0, t->n ? t->rows[t->n - 1][0] : 0.0, WIDTH,
                   HEIGHT, WIDTH, HEIGHT);
     for (size_t c = 0; c < n_columns; c++) {
-        (void)fprintf(stream, "<polyline fill=\"none\" stroke=\"%s\" points=\"",
-                      columns[c].colour);
+        (void)fprintf(stream, "<polyline fill=\"none\" stroke=\"%s\" points=\"", columns[c].colour);
         for (size_t p = 0; p < points; p++) {
             double sum = 0.0, count = 0.0;
 

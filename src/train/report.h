@@ -16,8 +16,8 @@ typedef struct samc_report_mask {
     int32_t side;
 } samc_report_mask;
 
-/* Writes PATH, whole or not at all, of the rows of METRICS (train/metrics.h); `settings` is shown as
- * it is. Errors: IO, MEMORY. */
+/* Writes PATH, whole or not at all, of the rows of METRICS (train/metrics.h); `settings` is shown
+ * as it is. Errors: IO, MEMORY. */
 samc_status samc_report_write(const char *path, const char *metrics, const char *settings,
                               const samc_report_mask *masks, size_t n_masks, samc_error *error);
 

@@ -203,7 +203,8 @@ static samc_status begin(run *r, samc_context *context, samc_error *error)
     SAMC_TRY(samc_metrics_open(r->metrics, r->state.step, &r->stream, error));
     SAMC_TRY(
         samc_trainer_create(context, &r->params, &r->settings, r->state.seed, &r->trainer, error));
-    SAMC_TRY(samc_alloc_zero(REPORT_MASKS, (size_t)area_of(r) * sizeof *r->shown, &r->shown, error));
+    SAMC_TRY(
+        samc_alloc_zero(REPORT_MASKS, (size_t)area_of(r) * sizeof *r->shown, &r->shown, error));
     samc_trainer_record(r->trainer, keep_answers, r);
     feed = (samc_feed_options){
         &r->params.config,          o->samples,   r->state.seed, r->settings.batch,
