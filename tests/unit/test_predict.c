@@ -327,6 +327,46 @@ static void test_a_batch_equals_single_prompts(void **state)
     samc_masks_free(&all);
 }
 
+/* More prompts than are computed together, of every kind: one point, so many that the image is
+ * projected and not the tokens, a mask. */
+static void test_groups_equal_single_prompts(void **state)
+{
+    enum { PROMPTS = 70, MANY = 30 };
+    static float xy[PROMPTS][2 * MANY], logits[LOW * LOW];
+    int32_t labels[MANY];
+    samc_prompt prompts[PROMPTS];
+    samc_predict_options options = SAMC_PREDICT_OPTIONS_INIT;
+    samc_masks all = SAMC_MASKS_INIT;
+
+    (void)state;
+    options.multimask = 1;
+    options.want_masks = 0;
+    for (int i = 0; i < LOW * LOW; i++)
+        logits[i] = (float)(i / LOW) - 15.0f;
+    for (int j = 0; j < MANY; j++)
+        labels[j] = j % 3 != 0;
+    for (int i = 0; i < PROMPTS; i++) {
+        for (int j = 0; j < 2 * MANY; j++)
+            xy[i][j] = (float)((i * 7 + j * 13) % HEIGHT);
+        prompts[i] = point_prompt(xy[i], labels, i % 5 == 3 ? MANY : (size_t)(1 + i % 3));
+        if (i % 4 == 1)
+            prompts[i].mask_input = logits;
+    }
+    assert_int_equal(
+        samc_predict(context, model, embedding, prompts, PROMPTS, &options, &all, NULL), SAMC_OK);
+    for (int i = 0; i < PROMPTS; i++) {
+        samc_masks one = SAMC_MASKS_INIT;
+
+        assert_int_equal(
+            samc_predict(context, model, embedding, &prompts[i], 1, &options, &one, NULL), SAMC_OK);
+        assert_memory_equal(one.low_res_logits, all.low_res_logits + i * 3 * LOW * LOW,
+                            3 * LOW * LOW * sizeof(float));
+        assert_memory_equal(one.predicted_iou, all.predicted_iou + i * 3, 3 * sizeof(float));
+        samc_masks_free(&one);
+    }
+    samc_masks_free(&all);
+}
+
 static void test_buffers_of_the_caller(void **state)
 {
     samc_masks masks = SAMC_MASKS_INIT, own = SAMC_MASKS_INIT;
@@ -607,6 +647,7 @@ int main(void)
         cmocka_unit_test(test_masks_are_their_logits_cut),
         cmocka_unit_test(test_thresholds_of_the_caller),
         cmocka_unit_test(test_a_batch_equals_single_prompts),
+        cmocka_unit_test(test_groups_equal_single_prompts),
         cmocka_unit_test(test_buffers_of_the_caller),
         cmocka_unit_test(test_saved_embeddings),
         cmocka_unit_test(test_threads_share_an_embedding),

@@ -6,7 +6,8 @@ usage: fit.py        (needs numpy and mpmath; prints C constants and the error o
 
 2^f, |f| <= 1/2:                    1 + f * P(f), P of degree 4
 log2(2 * Phi(-a)), 0 <= a <= 6:     G(a) of degree 10, so that Phi(-a) = 0.5 * 2^G(a)
-Both are Chebyshev interpolations in 60 digits, rounded to f32 at the end.
+Phi(a) - 0.5, 0 <= a <= 5.25:       16 pieces round a = k * 0.35, each of degree 4 in a / 0.35 - k
+All are Chebyshev interpolations in 60 digits, rounded to f32 at the end.
 """
 import mpmath as mp
 import numpy as np
@@ -52,6 +53,23 @@ def main():
         exact = np.array([float(mp.ncdf(-mp.mpf(float(v)))) for v in a[::40]])
         error = np.abs(tail[::40] - exact)
         print(f"  largest error of gelu(x), |x| <= 6: {np.max(error * a[::40]):.3g} absolute; Phi(-a): {np.max(error / exact):.3g} relative")
+
+
+    step = mp.mpf("0.35")
+    pieces = [chebyshev(lambda f: mp.ncdf((k + f) * step) - mp.mpf("0.5"), mp.mpf("-0.5"), mp.mpf("0.5"), 4) for k in range(16)]
+    for power in range(5):
+        print_constants(f"gelu pieces, power {power}", [piece[power] for piece in pieces])
+    x = np.linspace(-8, 8, 40001).astype(np.float32)
+    a = np.minimum(np.abs(x), np.float32(5.25)).astype(np.float64) / float(step)
+    k = np.minimum(np.rint(a), 15).astype(int)
+    table = np.array([[np.float32(float(c)) for c in piece] for piece in pieces])
+    f = (a - k).astype(np.float32)
+    g = table[k, 4]
+    for power in (3, 2, 1, 0):
+        g = (g.astype(np.float64) * f + table[k, power]).astype(np.float32)
+    value = (np.abs(x).astype(np.float64) * g + 0.5 * x).astype(np.float32)
+    exact = np.array([float(mp.mpf(float(v)) * mp.ncdf(mp.mpf(float(v)))) for v in x])
+    print(f"  largest error of gelu(x): {np.max(np.abs(value - exact) / np.maximum(1, np.abs(x))):.3g} of max(1, |x|)")
 
 
 if __name__ == "__main__":
