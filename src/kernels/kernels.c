@@ -59,7 +59,8 @@ static const struct entry {
     {ENTRY(epilogue)},        {ENTRY(layer_norm)},   {ENTRY(softmax_step)},
     {ENTRY(softmax_grid)},    {ENTRY(scale)},        {ENTRY(fma_loop)},
     {ENTRY(softmax_columns)}, {ENTRY(norm_columns)}, {ENTRY(gelu_product)},
-    {ENTRY(transpose)},       {ENTRY(slope)},        {ENTRY(layer_norm_grad)},
+    {ENTRY(transpose)},       {ENTRY(interpolate)},  {ENTRY(slope)},
+    {ENTRY(layer_norm_grad)},
 };
 #define N_ENTRIES (sizeof entries / sizeof entries[0])
 _Static_assert(sizeof(samc_kernels) ==

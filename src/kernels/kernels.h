@@ -31,6 +31,9 @@ typedef struct samc_panels {
     int64_t panel_stride;
 } samc_panels;
 
+/* Two vectors of the widest path. */
+#define SAMC_INTERPOLATE_SLACK 32
+
 typedef struct samc_kernels {
     const char *name; /* "portable", "avx2", "avx512": what the context option takes */
     int32_t gemm_mr;  /* rows of a packed panel of A */
@@ -109,6 +112,12 @@ typedef struct samc_kernels {
     /* out[j * out_stride + i] = x[i * stride + j], i < n, j < width. */
     void (*transpose)(const float *x, int64_t stride, int64_t n, int64_t width, float *out,
                       int64_t out_stride);
+
+    /* out[i] = (1 - weight[i]) * x[low[i]] + weight[i] * x[low[i] + 1], i < n, each operation
+     * rounded by itself: the same bits on every path. low is ascending; SAMC_INTERPOLATE_SLACK
+     * floats behind the last x that is used are readable. */
+    void (*interpolate)(const float *x, const int32_t *low, const float *weight, int64_t n,
+                        float *out);
 
     /* dx[i] = dy[i] * act'(x[i]), i < n; x is the activation's input; dx may be dy. GELU's slope
      * has an error <= 1e-6 of |dy|. */

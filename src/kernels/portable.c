@@ -257,6 +257,13 @@ static void layer_norm_grad(const float *x, const float *dy, int64_t n, const fl
     }
 }
 
+static void interpolate(const float *x, const int32_t *low, const float *weight, int64_t n,
+                        float *out)
+{
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (1.0f - weight[i]) * x[low[i]] + weight[i] * x[low[i] + 1];
+}
+
 const samc_kernels samc_kernels_portable = {
     .name = "portable",
     .gemm_mr = MR,
@@ -274,6 +281,7 @@ const samc_kernels samc_kernels_portable = {
     .norm_columns = norm_columns,
     .gelu_product = gelu_product,
     .transpose = transpose,
+    .interpolate = interpolate,
     .slope = slope,
     .layer_norm_grad = layer_norm_grad,
 };

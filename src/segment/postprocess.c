@@ -8,9 +8,10 @@
 #define TILE_ROWS 64
 
 /* Where output position i lies between two inputs: value = (1 - weight) * in[low] + weight *
- * in[high]. As torch's interpolate with align_corners = False. */
+ * in[low + 1], the last input being there twice. As torch's interpolate with align_corners = False.
+ */
 typedef struct tap {
-    int32_t low, high;
+    int32_t low;
     float weight;
 } tap;
 
@@ -23,16 +24,37 @@ static tap tap_of(int32_t i, int32_t in, int32_t out)
     position = position < 0.0f ? 0.0f : position;
     t.low = (int32_t)position;
     t.low = t.low < in ? t.low : in - 1;
-    t.high = t.low + (t.low < in - 1);
     t.weight = position - (float)t.low;
     return t;
 }
 
+/* The taps of a whole row of `out` from one of `in`. */
+typedef struct taps {
+    int64_t in, out;
+    int32_t *low;  /* [out] */
+    float *weight; /* [out] */
+} taps;
+
+static samc_status take_taps(samc_arena *arena, int32_t in, int32_t out, taps *t, samc_error *error)
+{
+    *t = (taps){in, out, NULL, NULL};
+    SAMC_TRY(samc_arena_take(arena, (size_t)out, sizeof *t->low, &t->low, error));
+    SAMC_TRY(samc_arena_take(arena, (size_t)out, sizeof *t->weight, &t->weight, error));
+    for (int32_t i = 0; i < out; i++) {
+        const tap one = tap_of(i, in, out);
+
+        t->low[i] = one.low;
+        t->weight[i] = one.weight;
+    }
+    return SAMC_OK;
+}
+
 typedef struct post_job {
+    const samc_kernels *kernels;
     const samc_postprocess *post;
     const float *low_res;
-    const tap *columns_square; /* [resized_width]: column of the square from low-res columns */
-    const tap *columns_photo;  /* [width]: column of the photo from columns of the square */
+    taps square; /* columns of the square from low-res columns, cut to the photo's rectangle */
+    taps photo;  /* columns of the photo from columns of the rectangle */
     uint8_t *mask;
     float *logits;
     int64_t (*counts)[2]; /* [tiles]: pixels above threshold + offset, above threshold - offset */
@@ -40,16 +62,26 @@ typedef struct post_job {
     int64_t scratch_size;
 } post_job;
 
+/* Behind a row: its last number once more, and what the kernel may read. */
+#define ROW_MORE (1 + SAMC_INTERPOLATE_SLACK)
+
 static void mix_rows(const float *a, const float *b, float weight, int64_t n, float *out)
 {
     for (int64_t i = 0; i < n; i++)
         out[i] = (1.0f - weight) * a[i] + weight * b[i];
 }
 
-static void mix_columns(const float *row, const tap *taps, int64_t n, float *out)
+/* `row` has room for ROW_MORE numbers behind its end. */
+static void mix_columns(const samc_kernels *kernels, float *row, const taps *t, float *out)
 {
-    for (int64_t i = 0; i < n; i++)
-        out[i] = (1.0f - taps[i].weight) * row[taps[i].low] + taps[i].weight * row[taps[i].high];
+    row[t->in] = row[t->in - 1];
+    kernels->interpolate(row, t->low, t->weight, t->out, out);
+}
+
+/* The row of `height` below row `low`, or the last one. */
+static int32_t next_row(int32_t low, int32_t height)
+{
+    return low + (low < height - 1);
 }
 
 /* Row `y` of the square, cut to the photo's rectangle; `mixed` is scratch of low_res floats. */
@@ -59,8 +91,9 @@ static void square_row(const post_job *job, int32_t y, float *mixed, float *out)
     const tap t = tap_of(y, p->low_res, p->side);
 
     mix_rows(job->low_res + (int64_t)t.low * p->low_res,
-             job->low_res + (int64_t)t.high * p->low_res, t.weight, p->low_res, mixed);
-    mix_columns(mixed, job->columns_square, p->frame.resized_width, out);
+             job->low_res + (int64_t)next_row(t.low, p->low_res) * p->low_res, t.weight, p->low_res,
+             mixed);
+    mix_columns(job->kernels, mixed, &job->square, out);
 }
 
 static void finish_row(const post_job *job, int64_t y, const float *row, int64_t counts[2])
@@ -90,13 +123,15 @@ static void post_tile(void *arg, int64_t tile, int32_t lane)
     const int32_t first = (int32_t)tile * TILE_ROWS;
     const int32_t end = f->height - first < TILE_ROWS ? f->height : first + TILE_ROWS;
     float *mixed = job->scratch + lane * job->scratch_size;
-    float *rows[2] = {mixed + job->post->side, mixed + job->post->side + rw};
-    float *line = rows[1] + rw, *out = line + rw;
+    float *rows[2] = {mixed + job->post->low_res + ROW_MORE,
+                      mixed + job->post->low_res + ROW_MORE + rw};
+    float *line = rows[1] + rw, *out = line + rw + ROW_MORE;
     int32_t held[2] = {-1, -1}; /* which rows of the square rows[] hold */
 
     job->counts[tile][0] = job->counts[tile][1] = 0;
     for (int32_t y = first; y < end; y++) {
         const tap t = tap_of(y, f->resized_height, f->height);
+        const int32_t high = next_row(t.low, f->resized_height);
 
         if (held[1] == t.low) {
             float *swap = rows[0];
@@ -109,12 +144,12 @@ static void post_tile(void *arg, int64_t tile, int32_t lane)
             square_row(job, t.low, mixed, rows[0]);
             held[0] = t.low;
         }
-        if (held[1] != t.high) {
-            square_row(job, t.high, mixed, rows[1]);
-            held[1] = t.high;
+        if (held[1] != high) {
+            square_row(job, high, mixed, rows[1]);
+            held[1] = high;
         }
         mix_rows(rows[0], rows[1], t.weight, rw, line);
-        mix_columns(line, job->columns_photo, f->width, out);
+        mix_columns(job->kernels, line, &job->photo, out);
         finish_row(job, y, out, job->counts[tile]);
     }
 }
@@ -126,24 +161,19 @@ samc_status samc_postprocess_run(const samc_call *call, const samc_postprocess *
     const samc_frame *f = &post->frame;
     const int64_t tiles = ((int64_t)f->height + TILE_ROWS - 1) / TILE_ROWS;
     const samc_arena_mark mark = samc_arena_here(call->arena);
-    post_job job = {.post = post, .low_res = low_res, .mask = mask, .logits = logits};
+    post_job job = {
+        .kernels = call->kernels, .post = post, .low_res = low_res, .mask = mask, .logits = logits};
     samc_status status = SAMC_OK;
     int64_t high = 0, low = 0;
-    tap *square, *photo;
 
-    job.scratch_size = (int64_t)post->side + 3 * (int64_t)f->resized_width + f->width;
-    SAMC_CHECK(
-        samc_arena_take(call->arena, (size_t)f->resized_width, sizeof *square, &square, error));
-    SAMC_CHECK(samc_arena_take(call->arena, (size_t)f->width, sizeof *photo, &photo, error));
+    job.scratch_size = (int64_t)post->low_res + 3 * (int64_t)f->resized_width + f->width +
+                       2 * (int64_t)ROW_MORE;
+    SAMC_CHECK(take_taps(call->arena, post->low_res, post->side, &job.square, error));
+    SAMC_CHECK(take_taps(call->arena, f->resized_width, f->width, &job.photo, error));
+    job.square.out = f->resized_width;
     SAMC_CHECK(samc_arena_take(call->arena, (size_t)tiles, sizeof *job.counts, &job.counts, error));
     SAMC_CHECK(samc_arena_take(call->arena, (size_t)samc_threads_count(call->threads),
                                (size_t)job.scratch_size * sizeof(float), &job.scratch, error));
-    for (int32_t i = 0; i < f->resized_width; i++)
-        square[i] = tap_of(i, post->low_res, post->side);
-    for (int32_t i = 0; i < f->width; i++)
-        photo[i] = tap_of(i, f->resized_width, f->width);
-    job.columns_square = square;
-    job.columns_photo = photo;
     samc_threads_run(call->threads, tiles, post_tile, &job);
     for (int64_t i = 0; i < tiles; i++) {
         high += job.counts[i][0];

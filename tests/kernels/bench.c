@@ -151,6 +151,15 @@ static void bench_transpose(desk *d)
     d->call.kernels->transpose(d->a, 272, 56, 256, d->c, 80);
 }
 
+static void bench_interpolate(desk *d)
+{
+    static int32_t low[1500];
+
+    for (int32_t i = low[1499] ? 1500 : 0; i < 1500; i++)
+        low[i] = i * 1023 / 1500;
+    d->call.kernels->interpolate(d->a, low, d->b, 1500, d->c);
+}
+
 static void bench_linear(desk *d)
 {
     samc_error error;
@@ -199,6 +208,7 @@ static const bench_item items[] = {
     {"norm_columns", "256 x 256", bench_norm_columns, 4, 256 * 256, "G values/s"},
     {"norm_columns", "64 x 64, GELU", bench_norm_gelu_columns, 40, 64 * 64, "G values/s"},
     {"gelu_product", "32 x 64, 3 products", bench_gelu_product, 100, 32 * 64, "G values/s"},
+    {"interpolate", "1500 from 1024", bench_interpolate, 40, 1500, "G values/s"},
     {"transpose", "56 x 256", bench_transpose, 40, 56 * 256, "G values/s"},
     {"linear_run", "512 x 768 x 768", bench_linear, 1, 2.0 * 512 * 768 * 768, "GFLOP/s"},
     {"layer_norm_run", "512 x 768", bench_layer_norm_run, 2, 2.0 * 4 * 512 * 768, "GB/s"},

@@ -154,6 +154,7 @@ void samc_check_softmax_columns(samc_check *check);
 void samc_check_norm_columns(samc_check *check);
 void samc_check_gelu_product(samc_check *check);
 void samc_check_transpose(samc_check *check);
+void samc_check_interpolate(samc_check *check);
 void samc_check_left(samc_check *check);
 
 /* bench.c: times every entry, or the one named, of one path, and prints a line each. */

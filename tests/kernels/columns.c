@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What works down columns: softmax, LayerNorm, GELU with a product, transpose; and the products
- * whose first factor is packed (kernels/left.h).
+ * What works down columns: softmax, LayerNorm, GELU with a product, transpose; the interpolation
+ * along a row; and the products whose first factor is packed (kernels/left.h).
  */
 #include "check.h"
 
@@ -207,6 +207,36 @@ void samc_check_transpose(samc_check *check)
         samc_check_same(check, "out", out + j * out_stride, expected, n);
     }
     samc_check_result(check, out, width, n, out_stride);
+    free(expected);
+}
+
+/* ------------------------------------------------------------------------- interpolate */
+
+/* Steps from 0 (larger) to 5 (smaller); the row ends where memory ends but for the slack. */
+void samc_check_interpolate(samc_check *check)
+{
+    const int64_t n = samc_check_size(check, 300), most = samc_check_whole(check, 0, 5);
+    int32_t *low = samc_check_scratch(n + 1, sizeof *low);
+    float *weight = samc_check_input(check, 1, n, n), *x, *out;
+    float *expected = samc_check_scratch(n, sizeof *expected);
+
+    samc_check_shape(check, "%lld of steps up to %lld", (long long)n, (long long)most);
+    low[0] = 0;
+    for (int64_t i = 1; i <= n; i++)
+        low[i] = low[i - 1] + (int32_t)samc_check_whole(check, 0, most);
+    x = samc_check_input(check, 1, (n ? low[n - 1] : 0) + 2 + SAMC_INTERPOLATE_SLACK,
+                         (n ? low[n - 1] : 0) + 2 + SAMC_INTERPOLATE_SLACK);
+    out = samc_check_output(check, 1, n, n);
+    for (int64_t i = 0; i < n; i++) {
+        const float w = weight[i], a = x[low[i]], b = x[low[i] + 1];
+
+        expected[i] = (1.0f - w) * a + w * b;
+    }
+    samc_check_seal(check);
+    check->kernels->interpolate(x, low, weight, n, out);
+    samc_check_same(check, "out", out, expected, n);
+    samc_check_result(check, out, 1, n, n);
+    free(low);
     free(expected);
 }
 

@@ -35,6 +35,7 @@ static const samc_check_entry entries[] = {
     {"norm_columns", samc_check_norm_columns, NULL, 100},
     {"gelu_product", samc_check_gelu_product, NULL, 100},
     {"transpose", samc_check_transpose, NULL, 200},
+    {"interpolate", samc_check_interpolate, NULL, 200},
     {"left_times", samc_check_left, NULL, 100},
     {"product_of", samc_check_product, NULL, 30},
     {"linear_pack", samc_check_linear_pack, NULL, 40},

@@ -150,6 +150,18 @@ static inline vf columns_gelu(vf x)
 
 #include "kernels/simd/columns.h"
 
+#define VF_SPAN INT32_MAX
+
+static inline void vf_neighbours(const float *x, const int32_t *low, vf *a, vf *b)
+{
+    const __m256i at = _mm256_loadu_si256((const __m256i *)(const void *)low);
+
+    *a = _mm256_i32gather_ps(x, at, 4);
+    *b = _mm256_i32gather_ps(x + 1, at, 4);
+}
+
+#include "kernels/simd/resample.h"
+
 const samc_kernels samc_kernels_avx2 = {
     .name = "avx2",
     .gemm_mr = GEMM_MR,
@@ -167,6 +179,7 @@ const samc_kernels samc_kernels_avx2 = {
     .norm_columns = columns_norm,
     .gelu_product = columns_gelu_product,
     .transpose = pack_transpose,
+    .interpolate = resample_interpolate,
     .slope = grads_slope,
     .layer_norm_grad = grads_layer_norm,
 };

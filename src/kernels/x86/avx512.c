@@ -206,6 +206,20 @@ static inline vf columns_gelu(vf x)
 
 #include "kernels/simd/columns.h"
 
+/* 32 floats from the first on are at hand: up to 30 steps on, each has its right neighbour. */
+#define VF_SPAN 31
+
+static inline void vf_neighbours(const float *x, const int32_t *low, vf *a, vf *b)
+{
+    const vf near = vf_load(x + low[0]), far = vf_load(x + low[0] + VL);
+    const __m512i at = _mm512_sub_epi32(_mm512_loadu_si512(low), _mm512_set1_epi32(low[0]));
+
+    *a = _mm512_permutex2var_ps(near, at, far);
+    *b = _mm512_permutex2var_ps(near, _mm512_add_epi32(at, _mm512_set1_epi32(1)), far);
+}
+
+#include "kernels/simd/resample.h"
+
 const samc_kernels samc_kernels_avx512 = {
     .name = "avx512",
     .gemm_mr = GEMM_MR,
@@ -223,6 +237,7 @@ const samc_kernels samc_kernels_avx512 = {
     .norm_columns = columns_norm,
     .gelu_product = columns_gelu_product,
     .transpose = pack_transpose,
+    .interpolate = resample_interpolate,
     .slope = grads_slope,
     .layer_norm_grad = grads_layer_norm,
 };
