@@ -10,6 +10,8 @@
  * share among threads. Sums over tiles are added in the tiles' order. */
 #define TILE_ROWS 128
 #define TILE_NUMBERS 16384
+/* Numbers that are copied and then worked on while they are in the L1 cache. */
+#define COPIED 2048
 
 static const samc_param *find(const samc_params *params, const char *prefix, const char *part,
                               samc_error *error)
@@ -220,9 +222,13 @@ static void activate_tile(void *arg, int64_t tile, int32_t lane)
     const int64_t n = job->n - first < TILE_NUMBERS ? job->n - first : TILE_NUMBERS;
 
     (void)lane;
-    if (job->out != job->x)
-        memcpy(job->out + first, job->x + first, (size_t)n * sizeof *job->out);
-    job->kernels->epilogue(job->out + first, n, NULL, job->act, NULL);
+    for (int64_t at = first; at < first + n; at += COPIED) {
+        const int64_t count = first + n - at < COPIED ? first + n - at : COPIED;
+
+        if (job->out != job->x)
+            memcpy(job->out + at, job->x + at, (size_t)count * sizeof *job->out);
+        job->kernels->epilogue(job->out + at, count, NULL, job->act, NULL);
+    }
 }
 
 void samc_activation_forward(const samc_train_call *t, samc_activation act, int64_t n,

@@ -74,14 +74,38 @@ static samc_status take(const samc_train_call *t, int64_t rows, int64_t columns,
                            t->error);
 }
 
+typedef struct position_job {
+    const samc_kernels *kernels;
+    int64_t rows, e, period;
+    const float *x, *position;
+    float *sum;
+} position_job;
+
+#define POSITION_ROWS 16 /* that a tile copies and adds to while they are in the L1 cache */
+
+static void position_tile(void *arg, int64_t tile, int32_t lane)
+{
+    const position_job *job = arg;
+    const int64_t e = job->e, first = tile * POSITION_ROWS;
+
+    (void)lane;
+    for (int64_t i = first; i < first + POSITION_ROWS && i < job->rows; i++) {
+        memcpy(job->sum + i * e, job->x + i * e, (size_t)e * sizeof *job->sum);
+        job->kernels->epilogue(job->sum + i * e, e, job->position + i % job->period * e,
+                               SAMC_ACT_NONE, NULL);
+    }
+}
+
 /* sum [rows][E] = x + position, whose [period][E] rows repeat. */
 static samc_status with_position(const samc_train_call *t, int64_t rows, int64_t e, const float *x,
                                  const float *position, int64_t period, float **sum)
 {
+    position_job job = {t->call->kernels, rows, e, period, x, position, NULL};
+
     SAMC_TRY(take(t, rows, e, sum));
-    memcpy(*sum, x, (size_t)(rows * e) * sizeof **sum);
-    for (int64_t i = 0; i < rows; i += period)
-        samc_rows_add(t, period * e, position, *sum + i * e);
+    job.sum = *sum;
+    samc_threads_run(t->call->threads, (rows + POSITION_ROWS - 1) / POSITION_ROWS, position_tile,
+                     &job);
     return SAMC_OK;
 }
 
