@@ -65,6 +65,9 @@ eval: command ## mean IoU by clicks over DIR of photos ID.jpg with masks ID.png
 
 bench: command ## time loading, encoding, decoding and their stages; MODEL=FILE for another model
 	@$(BUILD)/cli/samc bench --scaling $(if $(MODEL),-m "$(MODEL)")
+	@cmake --build $(BUILD) -j $(JOBS) --target gemm_yardsticks >>$(BUILD).log
+	@if [ -x $(BUILD)/bench/gemm_yardsticks ]; then echo; \
+	    env -u OPENBLAS_CORETYPE $(BUILD)/bench/gemm_yardsticks; fi
 
 bench-peers: command ## the same beside PyTorch, in turns, on the same model and threads
 	@python=$$(sh tools/setup_reference.sh) && \
