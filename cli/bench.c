@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 
-#include <stdlib.h>
+#include <samc_io.h>
 #include <string.h>
 
 enum { KEY_PRECISION = CLI_KEY_OWN, KEY_RUNS, KEY_SCALING, KEY_JSON };
@@ -27,11 +27,11 @@ static const cli_option options[] = {
 const cli_command cli_bench = {
     "bench",
     "time loading, encoding and decoding",
-    "[OPTION]...",
-    "Times the model on a made-up photo of its own size: encoding the photo, decoding\n"
-    "one and 64 prompts of one point with three masks each (predicted IoU and low-res\n"
-    "logits), and loading the model from files that the system has in memory. Other\n"
-    "work on the machine disturbs: the fastest run counts.\n"
+    "[OPTION]... [PHOTO]",
+    "Times the model on a photo, or on a made-up one of its own size: encoding the\n"
+    "photo, decoding one and 64 prompts of one point with three masks each (predicted\n"
+    "IoU and low-res logits), and loading the model from files that the system has in\n"
+    "memory. Other work on the machine disturbs: the fastest run counts.\n"
     "\n"
     "Each stage is shown with its rate of arithmetic and the share that this is of the\n"
     "peak: what the CPU's multiply-add units do in registers alone, on the same threads,\n"
@@ -39,24 +39,28 @@ const cli_command cli_bench = {
     "included.",
     "Examples:\n"
     "  samc bench -m vit_b\n"
-    "  samc bench -m sam_vit_b_01ec64.pth --json",
+    "  samc bench -m sam_vit_b_01ec64.pth --json truck.jpg",
     options,
     run,
 };
 
-/* Noise: what is in the photo does not change the work. */
-static void fill_photo(uint8_t *pixels, size_t size)
+/* A photo of side x side: noise, as what is in a photo does not change the work. */
+static samc_status make_photo(int32_t side, samc_photo *photo, samc_error *error)
 {
+    const size_t stride = (size_t)side * 3, size = stride * (size_t)side;
     uint32_t state = 1;
 
+    SAMC_TRY(samc_alloc(stride, (size_t)side, &photo->pixels, error));
     for (size_t i = 0; i < size; i++) {
         state = state * 1664525u + 1013904223u;
-        pixels[i] = (uint8_t)(state >> 24);
+        photo->pixels[i] = (uint8_t)(state >> 24);
     }
+    photo->view = (samc_image){photo->pixels, side, side, stride, SAMC_PIXELS_RGB};
+    return SAMC_OK;
 }
 
 static samc_status time_decoding(const cli_session *session, const samc_embedding *embedding,
-                                 int32_t side, size_t n, bench_work *best, samc_error *error)
+                                 size_t n, bench_work *best, samc_error *error)
 {
     float points[64][2];
     const int32_t label = 1;
@@ -64,12 +68,14 @@ static samc_status time_decoding(const cli_session *session, const samc_embeddin
     samc_predict_options predict = SAMC_PREDICT_OPTIONS_INIT;
     samc_masks masks = SAMC_MASKS_INIT;
     bench_clock clock;
+    int32_t width, height;
 
+    samc_embedding_photo_size(embedding, &width, &height);
     predict.multimask = 1;
     predict.want_masks = 0;
     for (size_t i = 0; i < n; i++) {
-        points[i][0] = ((float)(i * 37 % 64) + 0.5f) / 64.0f * (float)side;
-        points[i][1] = ((float)(i * 11 % 64) + 0.5f) / 64.0f * (float)side;
+        points[i][0] = ((float)(i * 37 % 64) + 0.5f) / 64.0f * (float)width;
+        points[i][1] = ((float)(i * 11 % 64) + 0.5f) / 64.0f * (float)height;
         prompts[i] = (samc_prompt)SAMC_PROMPT_INIT;
         prompts[i].points = points[i];
         prompts[i].labels = &label;
@@ -97,44 +103,41 @@ static samc_status time_encoding(samc_context *context, const samc_model *model,
     return SAMC_OK;
 }
 
-/* `alone` is a context of one thread, or NULL. */
-static samc_status time_model(const cli_session *session, samc_context *alone, long runs,
-                              bench_result *r, samc_error *error)
+/* `alone` is a context of one thread, or NULL; so is `path`, of a photo. */
+static samc_status time_model(const cli_session *session, samc_context *alone, const char *path,
+                              long runs, bench_result *r, samc_error *error)
 {
     samc_model_info info = SAMC_MODEL_INFO_INIT;
     samc_embedding *embedding = NULL;
     samc_status status = SAMC_OK;
-    uint8_t *pixels = NULL;
-    samc_image photo;
+    samc_photo photo = {.pixels = NULL};
 
     SAMC_CHECK(samc_model_get_info(session->model, &info, error));
     r->weights = (double)info.parameters * sizeof(float) / (1024.0 * 1024.0);
-    SAMC_CHECK(samc_alloc((size_t)info.image_size * 3, (size_t)info.image_size, &pixels, error));
-    fill_photo(pixels, (size_t)info.image_size * (size_t)info.image_size * 3);
-    photo = (samc_image){pixels, info.image_size, info.image_size, (size_t)info.image_size * 3,
-                         SAMC_PIXELS_RGB};
+    SAMC_CHECK(path ? samc_photo_read(path, NULL, &photo, error)
+                    : make_photo(info.image_size, &photo, error));
     for (long i = 0; i < runs; i++) {
         const double peak = bench_peak(session->context);
 
         r->peak = peak > r->peak ? peak : r->peak;
         if (alone)
-            SAMC_CHECK(
-                time_encoding(alone, session->model, &photo, &r->encode_alone, &embedding, error));
-        SAMC_CHECK(
-            time_encoding(session->context, session->model, &photo, &r->encode, &embedding, error));
+            SAMC_CHECK(time_encoding(alone, session->model, &photo.view, &r->encode_alone,
+                                     &embedding, error));
+        SAMC_CHECK(time_encoding(session->context, session->model, &photo.view, &r->encode,
+                                 &embedding, error));
         if (i == 0)
             r->after_encode = bench_memory();
     }
     for (long i = 0; i < runs; i++) {
         for (int j = 0; j < 5; j++) /* it is short: a disturbance hits all of it */
-            SAMC_CHECK(time_decoding(session, embedding, info.image_size, 1, &r->decode1, error));
-        SAMC_CHECK(time_decoding(session, embedding, info.image_size, 64, &r->decode64, error));
+            SAMC_CHECK(time_decoding(session, embedding, 1, &r->decode1, error));
+        SAMC_CHECK(time_decoding(session, embedding, 64, &r->decode64, error));
     }
     r->peak_size = bench_memory();
 
 cleanup:
     samc_embedding_free(embedding);
-    free(pixels);
+    samc_photo_free(&photo);
     return status;
 }
 
@@ -157,8 +160,8 @@ static int time_loading(const cli_session_options *with, long runs, cli_session 
 }
 
 /* Everything; r->kernels points into the session's context. */
-static int measure(const cli_session_options *with, long runs, bool scaling, cli_session *session,
-                   bench_result *r)
+static int measure(const cli_session_options *with, const char *photo, long runs, bool scaling,
+                   cli_session *session, bench_result *r)
 {
     samc_context_options one = SAMC_CONTEXT_OPTIONS_INIT;
     samc_context *alone = NULL;
@@ -172,7 +175,7 @@ static int measure(const cli_session_options *with, long runs, bool scaling, cli
     one.threads = 1;
     one.kernels = with->kernels;
     if ((scaling && samc_context_create(&one, &alone, &error) != SAMC_OK) ||
-        time_model(session, alone, runs, r, &error) != SAMC_OK)
+        time_model(session, alone, photo, runs, r, &error) != SAMC_OK)
         code = cli_report(&error);
     samc_context_free(alone);
     if (code == CLI_OK)
@@ -207,9 +210,10 @@ static int run(const cli_command *command, int argc, char **argv)
     }
     if (parser.finished)
         return parser.exit_code;
-    if (parser.n_operands)
-        return cli_refuse(command, "%s: bench takes no file", parser.operands[0]);
-    code = measure(&session_options, runs, scaling, &session, &result);
+    if (parser.n_operands > 1)
+        return cli_refuse(command, "%s: bench takes one photo", parser.operands[1]);
+    code = measure(&session_options, parser.n_operands ? parser.operands[0] : NULL, runs, scaling,
+                   &session, &result);
     if (code == CLI_OK)
         (json ? bench_print_json : bench_print)(&result);
     cli_session_close(&session);

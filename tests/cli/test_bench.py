@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from samc_test import MODEL, Case
+from samc_test import MODEL, Case, photo_bytes
 
 # The sizes of tests/golden/tiny.pth (tools/parity/models.py: TINY).
 TOKENS, DIM, MLP, PATCH, DEPTH, GLOBALS, WINDOW, GRID = 100, 40, 160, 768, 3, 1, 4, 10
@@ -72,6 +72,11 @@ class Bench(Case):
         self.assertGreater(answer["encode_1thread_s"], 0)
         self.assertIn("on one thread", self.bench("--scaling").out)
 
+    def test_photo(self):
+        self.write("photo.png", photo_bytes(48, 32))
+        self.assertGreater(json.loads(self.bench("--json", "photo.png").out)["decode64_s"], 0)
+        self.samc("bench", "-m", MODEL, "missing.png", code=1)
+
     def test_every_path(self):
         for kernels in ("portable", json.loads(self.bench("--json").out)["kernels"]):
             answer = json.loads(self.bench("--json", "--kernels", kernels).out)
@@ -84,7 +89,7 @@ class Bench(Case):
             self.assertIn(words, out)
 
     def test_refusals(self):
-        for words in (("--precision", "f64"), ("--runs", "0"), ("photo.png",)):
+        for words in (("--precision", "f64"), ("--runs", "0"), ("a.png", "b.png")):
             self.samc("bench", *words, code=2)
 
 
