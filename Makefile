@@ -6,10 +6,13 @@ BUILD = build/$(PRESET)
 PREFIX = /usr/local
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS = 60
+MODELS = vit_b
+RUN_WITH =
 PYTHON = python3
 
 .DEFAULT_GOAL = build
-.PHONY: help setup build-needs configure build command demo test test-full parity parity-quick parity-train model eval bench bench-peers bench-train \
+.PHONY: help setup build-needs configure build command demo test test-full parity parity-quick \
+    parity-train model eval bench bench-peers bench-train performance \
     mutation kill-test asan tsan fuzz lint format install uninstall clean
 
 help: ## list the targets
@@ -69,9 +72,14 @@ bench: command ## time loading, encoding, decoding and their stages; MODEL=FILE 
 	@if [ -x $(BUILD)/bench/gemm_yardsticks ]; then echo; \
 	    env -u OPENBLAS_CORETYPE $(BUILD)/bench/gemm_yardsticks; fi
 
-bench-peers: command ## the same beside PyTorch, in turns, on the same model and threads
+bench-peers: command ## beside PyTorch, ONNX Runtime and OpenVINO; MODELS=vit_b,vit_l,vit_h for all
+	@cmake --build $(BUILD) -j $(JOBS) --target gemm_yardsticks >>$(BUILD).log
 	@python=$$(sh tools/setup_reference.sh) && \
-	    "$$python" tools/bench/bench_peers.py --samc $(BUILD)/cli/samc
+	    "$$python" tools/bench/bench_peers.py --build $(BUILD) --models '$(MODELS)' \
+	    --run-with '$(RUN_WITH)' --output $(BUILD)/bench_peers.json
+
+performance: ## write docs/PERFORMANCE.md from what the last `make bench-peers` measured
+	@$(PYTHON) tools/bench/performance.py $(BUILD)/bench_peers.json
 
 mutation: build-needs ## take guards against hostile input out one by one: a test must fail
 	@$(PYTHON) tools/mutation.py
