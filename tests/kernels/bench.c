@@ -7,6 +7,8 @@
 
 #include "kernels/attention.h"
 #include "kernels/bf16.h"
+#include "kernels/left.h"
+#include "kernels/product.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,6 +22,7 @@ enum { TIMES = 15 };
 typedef struct desk {
     samc_call call;
     samc_linear linear, rel_h, rel_w;
+    samc_left left;       /* 56 x 256 */
     float *a, *b, *c, *d; /* each of DESK floats */
     double amount;        /* of the item that was run, where the path decides on it */
 } desk;
@@ -169,6 +172,37 @@ static void bench_linear(desk *d)
                     &error);
 }
 
+static void bench_linear_pack(desk *d)
+{
+    samc_linear linear;
+    samc_error error;
+
+    samc_check_need(
+        samc_linear_pack(d->call.kernels, d->b, 768, 768, 768, 1, d->a, &linear, &error), &error);
+    samc_linear_free(&linear);
+}
+
+static void bench_left(desk *d)
+{
+    samc_left_times(d->call.kernels, &d->left, 256, d->b, 256, d->c, 256, 0);
+}
+
+/* As the gradient of a weight: both factors are columns in memory. */
+static void bench_product_of(desk *d)
+{
+    const samc_product p = {.m = 256,
+                            .n = 256,
+                            .k = 512,
+                            .a = d->a,
+                            .a_row = 1,
+                            .a_column = 256,
+                            .c = d->c,
+                            .c_stride = 256};
+    samc_error error;
+
+    samc_check_need(samc_product_of(&d->call, &p, d->b, 256, 1, &error), &error);
+}
+
 static void bench_layer_norm_run(desk *d)
 {
     samc_layer_norm_run(&d->call, 512, 768, d->a, d->b, d->d, 1e-6f, d->c);
@@ -210,6 +244,9 @@ static const bench_item items[] = {
     {"gelu_product", "32 x 64, 3 products", bench_gelu_product, 100, 32 * 64, "G values/s"},
     {"interpolate", "1500 from 1024", bench_interpolate, 40, 1500, "G values/s"},
     {"transpose", "56 x 256", bench_transpose, 40, 56 * 256, "G values/s"},
+    {"left_times", "56 x 256 x 256", bench_left, 10, 2.0 * 56 * 256 * 256, "GFLOP/s"},
+    {"product_of", "256 x 256 x 512", bench_product_of, 1, 2.0 * 256 * 256 * 512, "GFLOP/s"},
+    {"linear_pack", "768 x 768", bench_linear_pack, 1, 2.0 * 4 * 768 * 768, "GB/s"},
     {"linear_run", "512 x 768 x 768", bench_linear, 1, 2.0 * 512 * 768 * 768, "GFLOP/s"},
     {"layer_norm_run", "512 x 768", bench_layer_norm_run, 2, 2.0 * 4 * 512 * 768, "GB/s"},
     {"attention_run", "64 x 4096, 2 heads of 16", bench_attention, 1, 4.0 * 64 * 4096 * 32,
@@ -275,6 +312,7 @@ void samc_check_bench(const char *entry, const char *path, const samc_kernels *k
     fill(&numbers, d.d);
     samc_check_need(samc_linear_pack(kernels, d.b, 768, 768, 768, 1, d.a, &d.linear, &error),
                     &error);
+    samc_check_need(samc_left_new(kernels, 56, 256, d.a, 256, 1, &d.left, &error), &error);
     samc_check_need(samc_linear_pack(kernels, d.a, 27, 64, 64, 1, NULL, &d.rel_h, &error), &error);
     samc_check_need(samc_linear_pack(kernels, d.b, 27, 64, 64, 1, NULL, &d.rel_w, &error), &error);
     for (size_t i = 0; i < sizeof items / sizeof items[0]; i++)
@@ -282,6 +320,7 @@ void samc_check_bench(const char *entry, const char *path, const samc_kernels *k
             memcpy(d.c, d.a, (size_t)DESK * sizeof(float));
             time_item(&d, &items[i], path);
         }
+    samc_left_free(&d.left);
     samc_linear_free(&d.linear);
     samc_linear_free(&d.rel_h);
     samc_linear_free(&d.rel_w);

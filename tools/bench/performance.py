@@ -153,8 +153,8 @@ class Page:
             lost = taken - gflop / peak
             rows.append([name, seconds(taken), f"{taken / total:.1%}".replace("%", " %"),
                          f"{gflop:.3g}" if gflop else "",
-                         f"{gflop / taken:.0f}" if gflop else "",
-                         share(gflop / taken / peak) if gflop else "",
+                         f"{gflop / taken:.0f}" if gflop and taken else "",
+                         share(gflop / taken / peak) if gflop and taken else "",
                          f"{lost / total:.1%}".replace("%", " %")])
         rows.append(["**all**", seconds(total), "", f"{row[work]['gflop']:.4g}",
                      f"{row[work]['gflops']:.0f}", share(row[work]["share"]),
