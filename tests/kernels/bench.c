@@ -172,6 +172,15 @@ static void bench_linear(desk *d)
                     &error);
 }
 
+static void bench_linear_normed(desk *d)
+{
+    samc_error error;
+
+    samc_check_need(samc_linear_normed(&d->call, &d->linear, d->b, d->d, 1e-6f, 512, d->a, 768,
+                                       SAMC_ACT_GELU, d->c, 768, &error),
+                    &error);
+}
+
 static void bench_linear_pack(desk *d)
 {
     samc_linear linear;
@@ -248,6 +257,8 @@ static const bench_item items[] = {
     {"product_of", "256 x 256 x 512", bench_product_of, 1, 2.0 * 256 * 256 * 512, "GFLOP/s"},
     {"linear_pack", "768 x 768", bench_linear_pack, 1, 2.0 * 4 * 768 * 768, "GB/s"},
     {"linear_run", "512 x 768 x 768", bench_linear, 1, 2.0 * 512 * 768 * 768, "GFLOP/s"},
+    {"linear_normed", "512 x 768 x 768, GELU", bench_linear_normed, 1, 2.0 * 512 * 768 * 768,
+     "GFLOP/s"},
     {"layer_norm_run", "512 x 768", bench_layer_norm_run, 2, 2.0 * 4 * 512 * 768, "GB/s"},
     {"attention_run", "64 x 4096, 2 heads of 16", bench_attention, 1, 4.0 * 64 * 4096 * 32,
      "GFLOP/s"},
