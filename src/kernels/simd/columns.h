@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What works down columns (a column is a token, a row one of its numbers), once for every
- * instruction set: included after rows.h by a file that has defined columns_gelu. Nothing crosses
+ * instruction set: included by a file that has defined the vector type and vf_gelu. Nothing crosses
  * lanes, so a vector is VL tokens.
  *
  * Columns are taken in strips of STRIP vectors: each row of a strip gives STRIP independent
@@ -14,11 +14,6 @@
 #include "kernels/simd/rows.h"
 
 #define STRIP 4
-
-static inline vf columns_activate(vf x, samc_activation act)
-{
-    return act == SAMC_ACT_GELU ? columns_gelu(x) : rows_activate(x, act);
-}
 
 /* A vector of the strip; `left` columns are there, the others load as zero and are not stored. */
 static inline vf columns_load(const float *p, int64_t left)
@@ -131,7 +126,7 @@ columns_norm_strip(const int vectors, int64_t left, float *x, int64_t stride, in
             const vf d = vf_mul(vf_sub(columns_load(at, left - v * VL), mean[v]), square[v]);
 
             columns_store(at, left - v * VL,
-                          columns_activate(vf_fma(d, vf_set1(weight[i]), vf_set1(bias[i])), act));
+                          rows_activate(vf_fma(d, vf_set1(weight[i]), vf_set1(bias[i])), act));
         }
 }
 
@@ -177,8 +172,7 @@ columns_gelu_strip(const int vectors, const int count, int64_t left, const float
 
         COLUMNS_EACH
         {
-            const vf y = columns_gelu(
-                vf_add(columns_load(x + i * stride + v * VL, left - v * VL), b));
+            const vf y = vf_gelu(vf_add(columns_load(x + i * stride + v * VL, left - v * VL), b));
 
 #pragma GCC unroll 4
             for (int c = 0; c < count; c++)

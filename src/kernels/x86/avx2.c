@@ -137,18 +137,20 @@ static inline void vf_transpose(vf r[VL])
     }
 }
 
+#include "kernels/simd/exp.h"
+
+/* x Phi(x) */
+static inline vf vf_gelu(vf x)
+{
+    return vf_mul(x, rows_phi(x));
+}
+
+#include "kernels/simd/columns.h"
 #include "kernels/simd/gemm.h"
 #include "kernels/simd/grads.h"
 #include "kernels/simd/pack.h"
 #include "kernels/simd/peak.h"
 #include "kernels/simd/rows.h"
-
-static inline vf columns_gelu(vf x)
-{
-    return rows_gelu(x);
-}
-
-#include "kernels/simd/columns.h"
 
 #define VF_SPAN INT32_MAX
 

@@ -159,17 +159,13 @@ static inline void vf_transpose(vf r[VL])
     }
 }
 
-#include "kernels/simd/gemm.h"
-#include "kernels/simd/grads.h"
-#include "kernels/simd/pack.h"
-#include "kernels/simd/peak.h"
-#include "kernels/simd/rows.h"
+#include "kernels/simd/exp.h"
 
-/* x Phi(x) where half of the arithmetic would be the exponential of rows_gelu: the sixteen lanes of
+/* x Phi(x) where half of the arithmetic would be the exponential of rows_phi: the sixteen lanes of
  * a register hold a table. With a = |x|, at most 5.25 (Phi(-5.25) = 8e-8), Phi(a) - 0.5 is a
  * polynomial of degree 4 round the nearest of sixteen places 0.35 apart (tools/approx/fit.py), and
  * x Phi(x) = x / 2 + |x| (Phi(|x|) - 0.5). Error 2e-7 of max(1, |x|). */
-static inline vf columns_gelu(vf x)
+static inline vf vf_gelu(vf x)
 {
     static const float piece[5][16] = {
         {0.0f, 0.136830658f, 0.258036345f, 0.35314095f, 0.419243336f, 0.459940851f, 0.482135594f,
@@ -205,6 +201,11 @@ static inline vf columns_gelu(vf x)
 }
 
 #include "kernels/simd/columns.h"
+#include "kernels/simd/gemm.h"
+#include "kernels/simd/grads.h"
+#include "kernels/simd/pack.h"
+#include "kernels/simd/peak.h"
+#include "kernels/simd/rows.h"
 
 /* 32 floats from the first on are at hand: up to 30 steps on, each has its right neighbour. */
 #define VF_SPAN 31
