@@ -17,16 +17,16 @@ run() {
     "$@"
 }
 
-echo "A point, three masks: nearly all of the rocket, most of it, its upper half"
+echo "A point, three masks"
 run "$samc" segment $photos/rocket.jpg --point 322,200 --multimask --save overlay,grid -o demo/point
 
 echo "A box"
 run "$samc" segment $photos/astronaut.jpg --box 165,20,300,200 --save mask,overlay,cutout -o demo/box
 
-echo "Two rounds: the first takes part of the suit, the second gets its logits and a background point"
+echo "Two rounds: the first takes part of the suit; the second gets its logits, a background point there and one on the hair"
 run "$samc" segment $photos/astronaut.jpg --point 225,120 --multimask \
     --save overlay,low_res -o demo/round1
-run "$samc" segment $photos/astronaut.jpg --point 225,120 --point 225,235,- \
+run "$samc" segment $photos/astronaut.jpg --point 225,120 --point 260,80 --point 225,225,- \
     --mask demo/round1/astronaut_object0_mask1_low_res.npy --save mask,overlay,cutout -o demo/round2
 
 python3 tools/montage.py demo/demo.png \
