@@ -82,6 +82,9 @@ class Page(unittest.TestCase):
                 ("memory of vit_b", "342 MiB", "yes")):
             row = self.row(data, name)
             self.assertEqual((row[1], row[-1]), (reached, word), name)
+        data["samc"]["vit_b"]["encode_1thread_s"] = 7.196
+        row = self.row(data, "two threads")  # 1.799, which is not 1.80
+        self.assertEqual((row[1], row[-1]), ("1.79 ×", "**no**"))
         data["samc"]["vit_b"]["peak_rss_mib"] = 709.0
         self.assertEqual(self.row(data, "memory of vit_b")[-1], "**no**")
 

@@ -10,6 +10,7 @@ file. A figure that was not measured shows as a dash.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -46,12 +47,22 @@ two a multiply-add; LayerNorm, softmax, GELU and padding take time but count not
 """
 
 
+def cut(value: float, digits: int) -> str:
+    """Cut, not rounded: what just fails must not look as if it passed."""
+    scale = 10**digits
+    return f"{math.floor(value * scale + 1e-9) / scale:.{digits}f}"
+
+
 def rate(value) -> str:
-    return "–" if value is None else f"{value:.2f} ×"
+    return "–" if value is None else f"{cut(value, 2)} ×"
 
 
 def share(value) -> str:
-    return "–" if value is None else f"{value:.1%}".replace("%", " %")
+    return "–" if value is None else f"{cut(100 * value, 1)} %"
+
+
+def operations(gflop: float) -> str:
+    return f"{gflop:.0f}" if gflop >= 100 else f"{gflop:.3g}"
 
 
 def seconds(value) -> str:
@@ -152,11 +163,11 @@ class Page:
         for name, taken, gflop in parts:
             lost = taken - gflop / peak
             rows.append([name, seconds(taken), f"{taken / total:.1%}".replace("%", " %"),
-                         f"{gflop:.3g}" if gflop else "",
+                         operations(gflop) if gflop else "",
                          f"{gflop / taken:.0f}" if gflop and taken else "",
                          share(gflop / taken / peak) if gflop and taken else "",
                          f"{lost / total:.1%}".replace("%", " %")])
-        rows.append(["**all**", seconds(total), "", f"{row[work]['gflop']:.4g}",
+        rows.append(["**all**", seconds(total), "", operations(row[work]["gflop"]),
                      f"{row[work]['gflops']:.0f}", share(row[work]["share"]),
                      share(1 - row[work]["share"])])
         self.add(f"### {kind}: {WORK[work]}", "")
