@@ -88,6 +88,11 @@ class Page(unittest.TestCase):
         data["samc"]["vit_b"]["peak_rss_mib"] = 709.0
         self.assertEqual(self.row(data, "memory of vit_b")[-1], "**no**")
 
+    def test_ceiling(self):
+        # 600 GFLOP at 200 a second are 3 s; OpenVINO takes 6
+        self.assertIn("take 3.00 s: nothing", performance.Page(measured()).text())
+        self.assertIn("by more than 2.00 ×.", performance.Page(measured()).text())
+
     def test_a_peer_that_failed(self):
         data = measured()
         del data["peers"]["openvino_f32"]

@@ -148,6 +148,12 @@ class Page:
                                                          "peak_rss_mib"))
             rows.append([name, *times, seconds(row["load_s"]), sizes])
         self.table(["vit_b", *WORK.values(), "load", "MiB"], rows)
+        openvino = self.measured["peers"].get("openvino_f32")
+        if openvino:
+            least = self.base["encode"]["gflop"] / self.base["peak_gflops"]
+            self.add(f"At the peak, encoding would take {seconds(least)}: nothing that computes these "
+                     "products in f32 on this CPU can be ahead of OpenVINO f32 by more than "
+                     f"{rate(openvino['encode_s'] / least)}.", "")
         found = self.measured["embedding_difference"]
         if found:
             self.add("That they compute the same: the embedding of the photo differs from samc's by "
