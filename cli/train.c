@@ -25,6 +25,9 @@ enum {
     KEY_SAVE_STEPS,
     KEY_ROWS,
     KEY_MINUTES,
+    KEY_MEMORY,
+    KEY_FOLDER,
+    KEY_DISK,
     KEY_SETTING = CLI_KEY_OWN + 0x100 /* and beyond: options that are settings */
 };
 
@@ -43,6 +46,11 @@ static const cli_option options[] = {
     {"save-minutes", KEY_SAVE, "N", "write a checkpoint every N minutes (default: 5)"},
     {"save-steps", KEY_SAVE_STEPS, "N", "and every N steps"},
     {"log-steps", KEY_ROWS, "N", "write a row of metrics every N steps (default: 20)"},
+    {"embedding-memory", KEY_MEMORY, "MIB",
+     "with --freeze-encoder 1: so much memory for embeddings of photos\n"
+     "that come again as they are (default: 1024; 0: none)"},
+    {"embedding-folder", KEY_FOLDER, "DIR", "and files in DIR, which later runs find there"},
+    {"embedding-disk", KEY_DISK, "MIB", "as long as DIR has less than so much (default: 16384)"},
     CLI_OPTION_THREADS,
     CLI_OPTION_KERNELS,
     /* settings, in any order: train/settings.c knows their names, ranges and defaults */
@@ -88,7 +96,8 @@ const cli_command cli_train = {
     "Examples:\n"
     "  samc train tools/model/recipe.json -o run --from models/samc-default.safetensors\n"
     "  samc train tools/model/recipe.json -o run --resume --rate 1e-4\n"
-    "  samc train mine.json -o mine --from vit_b.pth --freeze-encoder 1 --layer-decay 0.8",
+    "  samc train mine.json -o mine --from vit_b.pth --layer-decay 0.8\n"
+    "  samc train plain.json -o mine --from vit_b.pth --freeze-encoder 1 --embedding-folder kept",
     options,
     run,
 };
@@ -259,6 +268,15 @@ static void take_option(arguments *a, cli_parser *parser)
         if (cli_parser_integer(parser, 1, 10000000, &number))
             a->run.minutes = (double)number;
         break;
+    case KEY_MEMORY:
+        if (cli_parser_integer(parser, 0, 100000000, &number))
+            a->run.keep.memory_bytes = (size_t)number << 20;
+        break;
+    case KEY_FOLDER: a->run.keep.folder = parser->value; break;
+    case KEY_DISK:
+        if (cli_parser_integer(parser, 1, 1000000000, &number))
+            a->run.keep.folder_bytes = (size_t)number << 20;
+        break;
     default: (void)cli_session_option(&a->session, parser); break;
     }
 }
@@ -269,6 +287,8 @@ static int run(const cli_command *command, int argc, char **argv)
     cli_parser parser;
     int code;
 
+    a.run.keep.memory_bytes = (size_t)1024 << 20;
+    a.run.keep.folder_bytes = (size_t)16384 << 20;
     a.run.note = on_note;
     a.run.user = &a;
     a.run.settings = (const char *const *)a.settings;

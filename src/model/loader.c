@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/loader.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 
 #include <stdarg.h>
@@ -56,31 +57,6 @@ samc_status samc_loader_finish(samc_loader *loader)
                          loader->problems,
                          strlen(loader->problems) + 1 == sizeof loader->problems ? " …" : "");
     return SAMC_OK;
-}
-
-/* 128 bits in two lanes, each multiplied by an odd constant a word: tells checkpoints apart,
- * nothing more. The constants are the fractional bits of the golden ratio and of the square root
- * of 2. */
-static void mix(uint64_t hash[2], uint64_t word)
-{
-    hash[0] = (hash[0] ^ word) * UINT64_C(0x9E3779B97F4A7C15);
-    hash[0] ^= hash[0] >> 29;
-    hash[1] = (hash[1] + word) * UINT64_C(0x6A09E667F3BCC909);
-    hash[1] ^= hash[1] >> 31;
-}
-
-static void mix_bytes(uint64_t hash[2], const void *data, size_t size)
-{
-    const uint8_t *bytes = data;
-    uint64_t word;
-
-    for (; size >= sizeof word; size -= sizeof word, bytes += sizeof word) {
-        memcpy(&word, bytes, sizeof word);
-        mix(hash, word);
-    }
-    word = size;
-    memcpy(&word, bytes, size);
-    mix(hash, word);
 }
 
 /* True where every value is finite; an exponent of all ones is an infinity or a NaN. */
@@ -153,8 +129,8 @@ samc_status samc_loader_values(samc_loader *loader, const char *prefix, const ch
         return SAMC_OK;
     }
     loader->parameters += n;
-    mix_bytes(loader->hash, full, strlen(full));
-    mix_bytes(loader->hash, values, (size_t)n * sizeof *values);
+    samc_hash_bytes(loader->hash, full, strlen(full));
+    samc_hash_bytes(loader->hash, values, (size_t)n * sizeof *values);
     *out = values;
     return SAMC_OK;
 }

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BUCKETS ((size_t)1 << 14)
 
@@ -43,9 +44,9 @@ samc_status samc_cache_create(size_t max_bytes, samc_cache_free_fn free_item, sa
 
 static size_t bucket_of(const samc_cache_key *key)
 {
-    uint64_t bits = (uint64_t)(uintptr_t)key->path * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t bits = key->id[0] * UINT64_C(0x9e3779b97f4a7c15);
 
-    bits ^= (uint64_t)key->variant * UINT64_C(0xbf58476d1ce4e5b9);
+    bits ^= key->id[1] * UINT64_C(0xbf58476d1ce4e5b9);
     return (size_t)(bits >> 40) % BUCKETS;
 }
 
@@ -94,7 +95,7 @@ static samc_cache_entry *find(samc_cache *cache, const samc_cache_key *key)
 {
     samc_cache_entry *e = cache->buckets[bucket_of(key)];
 
-    while (e && (e->key.path != key->path || e->key.variant != key->variant))
+    while (e && memcmp(e->key.id, key->id, sizeof key->id) != 0)
         e = e->next;
     if (e) {
         e->holds++;
@@ -117,7 +118,7 @@ samc_status samc_cache_hold(samc_cache *cache, const samc_cache_key *key, samc_c
         return SAMC_OK;
     SAMC_TRY(samc_alloc_zero(1, sizeof *made, &made, error));
     made->key = *key;
-    status = load(key, user, &made->item, &made->bytes, error);
+    status = load(user, &made->item, &made->bytes, error);
     if (status != SAMC_OK) {
         free(made);
         return status;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Cache: decoded files, up to so many bytes; those that were not used for longest go first. What is
- * cached must be a function of its key alone: then a cache changes times and nothing else.
+ * Cache: decoded files and the like, up to so many bytes; those that were not used for longest go
+ * first. What is cached must be a function of its key alone: then a cache changes times and nothing
+ * else.
  */
 #ifndef SAMC_TRAIN_CACHE_H
 #define SAMC_TRAIN_CACHE_H
@@ -10,15 +11,16 @@
 
 typedef struct samc_cache samc_cache;
 
-/* What an item is of. Paths are compared as addresses: each file's is kept once. */
+/* What an item is of: two numbers, such as the address of a file's path and the size that it is
+ * decoded for, or a hash of contents. */
 typedef struct samc_cache_key {
-    const char *path;
-    int64_t variant; /* in what way it is decoded, such as the size */
+    uint64_t id[2];
 } samc_cache_key;
 
-/* Makes the item of a key: *item, to be freed by the cache's free function, and its size. */
-typedef samc_status (*samc_cache_load_fn)(const samc_cache_key *key, void *user, void **item,
-                                          size_t *bytes, samc_error *error);
+/* Makes the item that `user` describes: *item, to be freed by the cache's free function, and its
+ * size. */
+typedef samc_status (*samc_cache_load_fn)(void *user, void **item, size_t *bytes,
+                                          samc_error *error);
 typedef void (*samc_cache_free_fn)(void *item);
 
 /* Errors: MEMORY. */

@@ -243,14 +243,14 @@ static samc_status name_sample(const work *w, samc_error *error)
     return SAMC_OK;
 }
 
-samc_status samc_composite_sample(samc_supply *supply, samc_source *source, samc_random *random,
-                                  int32_t size, int32_t max_masks, samc_sample *sample,
-                                  samc_error *error)
+samc_status samc_composite_sample(samc_supply *supply, samc_source *source, samc_random *scene,
+                                  samc_random *masks, int32_t size, int32_t max_masks,
+                                  samc_sample *sample, samc_error *error)
 {
     /* half of the scenes are square, the others up to 5 : 3 either way */
-    float shape = samc_random_chance(random, 0.5f) ? 1 : samc_random_range(random, 0.6f, 1);
+    float shape = samc_random_chance(scene, 0.5f) ? 1 : samc_random_range(scene, 0.6f, 1);
     int32_t longer = 1000, shorter = (int32_t)(1000 * shape);
-    int wide = samc_random_chance(random, 0.6f);
+    int wide = samc_random_chance(scene, 0.6f);
     samc_status status = SAMC_OK;
     work *w = NULL;
 
@@ -264,13 +264,13 @@ samc_status samc_composite_sample(samc_supply *supply, samc_source *source, samc
     SAMC_CHECK(samc_table_begin(sample, &w->table, error));
     if (source->n_backgrounds)
         SAMC_CHECK(samc_supply_draw(
-            supply, samc_source_draw(source->backgrounds, source->n_backgrounds, random), random,
+            supply, samc_source_draw(source->backgrounds, source->n_backgrounds, scene), scene,
             hold_background, w, error));
-    SAMC_CHECK(paint_background(w, random, error));
-    SAMC_CHECK(paste_all(w, random, error));
-    SAMC_CHECK(draw_masks(w, random, max_masks, error));
+    SAMC_CHECK(paint_background(w, scene, error));
+    SAMC_CHECK(paste_all(w, scene, error));
+    SAMC_CHECK(draw_masks(w, masks, max_masks, error));
     if (sample->n_masks > 0)
-        SAMC_CHECK(samc_degrade(random, 1, sample->pixels, sample->width, sample->height,
+        SAMC_CHECK(samc_degrade(scene, 1, sample->pixels, sample->width, sample->height,
                                 3 * (size_t)size, error));
     SAMC_CHECK(name_sample(w, error));
 

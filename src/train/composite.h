@@ -10,9 +10,10 @@
 
 /* Makes a sample: a background, some objects (those of which less than a quarter stays visible give
  * no mask), and what cameras do to the whole. `sample` begins cleared; on failure the caller frees
- * it. It may come out without a mask: then draw again. Errors: those of samc_supply_draw. */
-samc_status samc_composite_sample(samc_supply *supply, samc_source *source, samc_random *random,
-                                  int32_t size, int32_t max_masks, samc_sample *sample,
-                                  samc_error *error);
+ * it. It may come out without a mask: then draw again. Pixels come from `scene`, the choice among
+ * the masks from `masks` (which may be the same stream). Errors: those of samc_supply_draw. */
+samc_status samc_composite_sample(samc_supply *supply, samc_source *source, samc_random *scene,
+                                  samc_random *masks, int32_t size, int32_t max_masks,
+                                  samc_sample *sample, samc_error *error);
 
 #endif

@@ -33,11 +33,20 @@ static samc_status finish(const samc_source *source, const char *file, samc_rand
 {
     size_t size = strlen(source->name) + strlen(file) + 3;
 
-    SAMC_TRY(samc_degrade(random, STRENGTH, sample->pixels, sample->width, sample->height,
-                          3 * (size_t)sample->size, error));
+    if (source->plain)
+        sample->repeats = 1;
+    else
+        SAMC_TRY(samc_degrade(random, STRENGTH, sample->pixels, sample->width, sample->height,
+                              3 * (size_t)sample->size, error));
     SAMC_TRY(samc_alloc(size, 1, &sample->identity, error));
     (void)snprintf(sample->identity, size, "%s: %s", source->name, file);
     return SAMC_OK;
+}
+
+/* Of the crops that are tried: a plain source has only the last one. */
+static int first_try(const samc_source *source)
+{
+    return source->plain ? CROPS - 1 : 0;
 }
 
 /* The text ID.txt beside a photo, if there is one. */
@@ -120,7 +129,7 @@ static samc_status make_labelmap(void *user, samc_source *source, size_t index, 
     samc_status status = SAMC_OK;
 
     SAMC_TRY(samc_labelmap_read(path, source->max_pixels, &map, error));
-    for (int i = 0; i < CROPS && j->sample->n_masks == 0; i++) {
+    for (int i = first_try(source); i < CROPS && j->sample->n_masks == 0; i++) {
         samc_crop crop = {0, 0, map.photo.view.width, map.photo.view.height, 0};
         int32_t focus[2];
 
@@ -276,8 +285,9 @@ static samc_status draw_annotations(const job *j, const samc_annotations *annota
     return SAMC_OK;
 }
 
-static samc_status crop_annotated(const job *j, const samc_annotations *annotations,
-                                  const samc_photo *photo, samc_random *random, samc_error *error)
+static samc_status crop_annotated(const job *j, const samc_source *source,
+                                  const samc_annotations *annotations, const samc_photo *photo,
+                                  samc_random *random, samc_error *error)
 {
     int32_t w = annotations->width, h = annotations->height;
     uint8_t *full = NULL;
@@ -286,7 +296,8 @@ static samc_status crop_annotated(const job *j, const samc_annotations *annotati
 
     SAMC_CHECK(samc_alloc((size_t)w * (size_t)h, 1, &full, error));
     SAMC_CHECK(samc_alloc(annotations->count, sizeof *order, &order, error));
-    for (int i = 0; i < CROPS && annotations->count > 0 && j->sample->n_masks == 0; i++) {
+    for (int i = first_try(source); i < CROPS && annotations->count > 0 && j->sample->n_masks == 0;
+         i++) {
         const samc_annotation *a =
             &annotations->items[samc_random_below(random, annotations->count)];
         double x = a->box[0] + a->box[2] / 2, y = a->box[1] + a->box[3] / 2;
@@ -358,7 +369,7 @@ static samc_status make_annotated(void *user, samc_source *source, size_t index,
                            (long)annotations.width, (long)annotations.height);
         goto cleanup;
     }
-    SAMC_CHECK(crop_annotated(j, &annotations, &photo, random, error));
+    SAMC_CHECK(crop_annotated(j, source, &annotations, &photo, random, error));
     SAMC_CHECK(finish(source, annotations.file, random, j->sample, error));
 
 cleanup:

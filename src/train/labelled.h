@@ -8,8 +8,9 @@
 #include "train/scene.h"
 #include "train/supply.h"
 
-/* Makes a sample of one drawn file: a crop, perhaps flipped, its colours changed a little. `sample`
- * begins cleared; on failure the caller frees it. Errors: those of samc_supply_draw. */
+/* Makes a sample of one drawn file: a crop, perhaps flipped, its colours changed a little; all of
+ * it and as it is where source->plain. `sample` begins cleared; on failure the caller frees it.
+ * Errors: those of samc_supply_draw. */
 samc_status samc_labelmap_sample(samc_supply *supply, samc_source *source, samc_random *random,
                                  int32_t size, int32_t max_masks, samc_sample *sample,
                                  samc_error *error);

@@ -36,17 +36,17 @@ static const char *const place_names[] = {"sources", "objects", "backgrounds"};
 static const struct {
     const char *name;
     samc_source_type type;
-    const char *keys[7]; /* the last one is NULL */
+    const char *keys[8]; /* the last one is NULL */
 } types[] = {
     {"labelmap",
      SAMC_SOURCE_LABELMAP,
-     {"folder", "exclude", "labels", "whole", "whole_weight", "ignore"}},
-    {"sa1b", SAMC_SOURCE_SA1B, {"folder", "exclude"}},
-    {"coco", SAMC_SOURCE_COCO, {"folder", "annotations"}},
-    {"composite", SAMC_SOURCE_COMPOSITE, {"backgrounds", "objects", "count"}},
+     {"folder", "exclude", "labels", "whole", "whole_weight", "ignore", "augment"}},
+    {"sa1b", SAMC_SOURCE_SA1B, {"folder", "exclude", "augment"}},
+    {"coco", SAMC_SOURCE_COCO, {"folder", "annotations", "augment"}},
+    {"composite", SAMC_SOURCE_COMPOSITE, {"backgrounds", "objects", "count", "pool"}},
     {"photos", SAMC_SOURCE_PHOTOS, {"folder", "exclude", "suffix"}},
     {"cutouts", SAMC_SOURCE_CUTOUTS, {"folder", "exclude"}},
-    {"shapes", SAMC_SOURCE_SHAPES, {NULL}},
+    {"shapes", SAMC_SOURCE_SHAPES, {"pool"}},
 };
 static const char *const common_keys[] = {"type", "weight", "optional", "max_pixels"};
 #define N_TYPES (sizeof types / sizeof types[0])
@@ -273,6 +273,24 @@ static int is_at_home(samc_source_type type, place where)
     return where == TOP;
 }
 
+/* What makes pixels come again: scenes out of a pool, and photos without augmentation. */
+static samc_status read_repeats(const json_t *object, place where, samc_source *source,
+                                samc_error *error)
+{
+    const json_t *augment = json_object_get(object, "augment");
+    double pool = 0;
+
+    if (where != TOP && (augment || json_object_get(object, "pool")))
+        return SAMC_FAIL(error, FORMAT, "\"%s\" belongs to a source that makes samples",
+                         augment ? "augment" : "pool");
+    if (augment && !json_is_boolean(augment))
+        return SAMC_FAIL(error, FORMAT, "\"augment\" must be true or false");
+    SAMC_TRY(read_number(object, "pool", 1, 1e9, &pool, error));
+    source->plain = json_is_false(augment);
+    source->pool = (int32_t)pool;
+    return SAMC_OK;
+}
+
 /* Finds the type, refuses keys that it does not have, and reads what all types have. */
 static samc_status read_common(const json_t *object, place where, samc_source *source,
                                samc_error *error)
@@ -307,6 +325,7 @@ static samc_status read_common(const json_t *object, place where, samc_source *s
     SAMC_TRY(read_number(object, "weight", 0, 1e6, &source->weight, error));
     SAMC_TRY(read_number(object, "max_pixels", 1, 1e9, &max_pixels, error));
     source->max_pixels = (int64_t)max_pixels;
+    SAMC_TRY(read_repeats(object, where, source, error));
     (void)snprintf(text, sizeof text, "%s%s%.400s", name, folder ? " " : "", folder ? folder : "");
     return samc_alloc_string(text, &source->name, error);
 }

@@ -42,6 +42,8 @@ struct samc_source {
     size_t n_objects, n_backgrounds; /* composite: what is pasted, and on what (may be 0) */
     samc_source *objects, *backgrounds;
     int32_t count[2]; /* composite: fewest and most objects */
+    int32_t pool;     /* composite: so many scenes, which come again; 0: ever new ones */
+    int32_t plain;    /* label map, SA-1B, COCO: 1: photos are shown whole and as they are */
 };
 
 /* The most sources of one list. */

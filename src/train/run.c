@@ -170,6 +170,24 @@ static int64_t area_of(const run *r)
     return side * side;
 }
 
+static samc_status keep_embeddings(run *r, samc_error *error)
+{
+    const samc_run_options *o = r->options;
+    samc_embeddings_options keep = o->keep;
+
+    if (!r->settings.freeze_encoder || (keep.memory_bytes == 0 && !keep.folder))
+        return SAMC_OK;
+    if (!samc_samples_repeat(o->samples)) {
+        if (o->note)
+            o->note(o->user, "no source of the recipe shows a photo twice as it is (\"augment\": "
+                             "false, or a composite's \"pool\"): every photo is encoded anew");
+        return SAMC_OK;
+    }
+    keep.note = o->note;
+    keep.user = o->user;
+    return samc_trainer_keep(r->trainer, &keep, error);
+}
+
 /* Keeps what the last round answers to the first masks, for the report. */
 static samc_status keep_answers(void *user, const samc_rounds_record *record, samc_error *error)
 {
@@ -203,6 +221,7 @@ static samc_status begin(run *r, samc_context *context, samc_error *error)
     SAMC_TRY(samc_metrics_open(r->metrics, r->state.step, &r->stream, error));
     SAMC_TRY(
         samc_trainer_create(context, &r->params, &r->settings, r->state.seed, &r->trainer, error));
+    SAMC_TRY(keep_embeddings(r, error));
     SAMC_TRY(
         samc_alloc_zero(REPORT_MASKS, (size_t)area_of(r) * sizeof *r->shown, &r->shown, error));
     samc_trainer_record(r->trainer, keep_answers, r);

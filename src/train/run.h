@@ -42,10 +42,14 @@ typedef struct samc_run_options {
     const char *const *settings; /* "name=value"; what they do not name has its default, or the
                                     checkpoint's value */
     size_t n_settings;
-    double save_minutes;       /* a checkpoint that often; 0: at the end only */
-    int64_t save_steps;        /* the same in steps; 0: by time only */
-    int64_t row_steps;         /* a row of metrics.csv that often */
-    double minutes;            /* stop after that many of this call; 0: no limit */
+    double save_minutes; /* a checkpoint that often; 0: at the end only */
+    int64_t save_steps;  /* the same in steps; 0: by time only */
+    int64_t row_steps;   /* a row of metrics.csv that often */
+    double minutes;      /* stop after that many of this call; 0: no limit */
+    /* With freeze-encoder: embeddings that are kept (embeddings.h; its note and user are those
+     * below). Not a setting: it changes times and nothing else. Neither memory nor a folder:
+     * none. */
+    samc_embeddings_options keep;
     const char *recipe;        /* its text … */
     samc_samples *samples;     /* … and its samples */
     samc_run_tick_fn tick;     /* may be NULL */

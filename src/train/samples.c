@@ -12,6 +12,8 @@
 #define RECIPE_MAX_BYTES ((size_t)1 << 20)
 /* A composite whose objects all hide or leave the picture is drawn again, so often. */
 #define COMPOSITE_TRIES 32
+/* The stream of a pool's scenes; samples have 0. */
+#define POOL UINT64_C(0x706f6f6c)
 
 struct samc_samples {
     samc_recipe recipe;
@@ -78,13 +80,33 @@ void samc_samples_free(samc_samples *samples)
     free(samples);
 }
 
-static samc_status draw_composite(samc_samples *samples, samc_source *source, samc_random *random,
-                                  int32_t size, int32_t max_masks, samc_sample *sample,
-                                  samc_error *error)
+int samc_samples_repeat(const samc_samples *samples)
 {
+    for (size_t i = 0; i < samples->recipe.n_sources; i++) {
+        const samc_source *s = &samples->recipe.sources[i];
+
+        if (s->weight > 0 && (s->plain || s->pool))
+            return 1;
+    }
+    return 0;
+}
+
+/* A scene of a pool is a function of its number in it, and has a stream of its own; which of its
+ * masks are shown is drawn each time. */
+static samc_status draw_composite(samc_samples *samples, samc_source *source, uint64_t seed,
+                                  samc_random *random, int32_t size, int32_t max_masks,
+                                  samc_sample *sample, samc_error *error)
+{
+    samc_random own, *scene = random;
+
+    if (source->pool) {
+        own = samc_random_keyed(seed, samc_random_below(random, (size_t)source->pool), POOL);
+        scene = &own;
+    }
     for (int i = 0; i < COMPOSITE_TRIES; i++) {
-        SAMC_TRY(samc_composite_sample(&samples->supply, source, random, size, max_masks, sample,
-                                       error));
+        SAMC_TRY(samc_composite_sample(&samples->supply, source, scene, random, size, max_masks,
+                                       sample, error));
+        sample->repeats = source->pool > 0;
         if (sample->n_masks > 0)
             return SAMC_OK;
         samc_sample_free(sample);
@@ -123,7 +145,7 @@ samc_status samc_samples_get(samc_samples *samples, uint64_t seed, uint64_t inde
     case SAMC_SOURCE_PHOTOS: /* recipe.c has these three only inside a composite */
     case SAMC_SOURCE_CUTOUTS:
     case SAMC_SOURCE_SHAPES:
-        status = draw_composite(samples, source, &random, size, max_masks, &made, error);
+        status = draw_composite(samples, source, seed, &random, size, max_masks, &made, error);
         break;
     }
     if (status != SAMC_OK) {

@@ -2,8 +2,8 @@
  *
  * Samples: what the trainer learns from. A recipe (a small JSON file, docs/TRAINING.md) names
  * sources and their weights; every sample is a photo in the model's square with masks of what is in
- * it. Real photos are cropped, flipped and re-coloured; composites are made of cut-outs on
- * backgrounds.
+ * it. Real photos are cropped, flipped and re-coloured, unless the recipe says that they are shown
+ * as they are; composites are made of cut-outs on backgrounds, ever new ones or a pool of so many.
  *
  * Sample `index` of seed `seed` is a function of the recipe's files and of these two numbers alone:
  * no order of calls, no number of threads and no cache changes a byte of it. So a run that resumes
@@ -33,6 +33,7 @@ typedef struct samc_sample {
                               the source does not say */
     char *caption;         /* of the whole photo, or NULL */
     char *identity;        /* which files it is made of, for messages; never NULL */
+    int32_t repeats;       /* 1: other samples have the very same pixels (masks may differ) */
 } samc_sample;
 
 void samc_sample_free(samc_sample *sample);
@@ -56,6 +57,9 @@ samc_status samc_samples_open_text(const char *text, const char *name, const cha
                                    samc_error *error);
 /* No thread may be drawing. */
 void samc_samples_free(samc_samples *samples);
+
+/* 1: some source shows the same pixels again and again (samc_sample.repeats). */
+int samc_samples_repeat(const samc_samples *samples);
 
 /* Makes sample `index` for a model of image size `size`, with at least one and at most `max_masks`
  * masks; none covers more than 90 % of the photo, none is tiny (the recipe's min_area). Where there

@@ -81,9 +81,18 @@ samc_status samc_supply_draw(samc_supply *supply, samc_source *source, samc_rand
 
 /* How an item is to be loaded. */
 typedef struct order {
+    const char *path;
     int64_t max_pixels;
     int32_t size;
 } order;
+
+typedef enum kind { PHOTO, CUTOUT } kind;
+
+/* Each file's path is kept once, so that its address tells it apart. */
+static samc_cache_key key_of(const order *o, kind what)
+{
+    return (samc_cache_key){{(uintptr_t)o->path, 2 * (uint64_t)o->size + (uint64_t)what}};
+}
 
 /* Shrinks a photo whose longer side is over `most`. */
 static samc_status bound(samc_photo *photo, int32_t most, samc_error *error)
@@ -109,8 +118,7 @@ static samc_status bound(samc_photo *photo, int32_t most, samc_error *error)
     return SAMC_OK;
 }
 
-static samc_status load_photo(const samc_cache_key *key, void *user, void **item, size_t *bytes,
-                              samc_error *error)
+static samc_status load_photo(void *user, void **item, size_t *bytes, samc_error *error)
 {
     const order *o = user;
     samc_read_options options = SAMC_READ_OPTIONS_INIT;
@@ -119,7 +127,7 @@ static samc_status load_photo(const samc_cache_key *key, void *user, void **item
 
     options.max_pixels = o->max_pixels;
     SAMC_TRY(samc_alloc_zero(1, sizeof *stock, &stock, error));
-    status = samc_photo_read(key->path, &options, &stock->photo, error);
+    status = samc_photo_read(o->path, &options, &stock->photo, error);
     if (status == SAMC_OK)
         status = bound(&stock->photo, 2 * o->size, error);
     if (status != SAMC_OK) {
@@ -131,15 +139,14 @@ static samc_status load_photo(const samc_cache_key *key, void *user, void **item
     return SAMC_OK;
 }
 
-static samc_status load_cutout(const samc_cache_key *key, void *user, void **item, size_t *bytes,
-                               samc_error *error)
+static samc_status load_cutout(void *user, void **item, size_t *bytes, samc_error *error)
 {
     const order *o = user;
     samc_stock *stock = NULL;
     samc_status status;
 
     SAMC_TRY(samc_alloc_zero(1, sizeof *stock, &stock, error));
-    status = samc_cutout_read(key->path, o->max_pixels, o->size, &stock->cutout, error);
+    status = samc_cutout_read(o->path, o->max_pixels, o->size, &stock->cutout, error);
     if (status != SAMC_OK) {
         free_stock(stock);
         return status;
@@ -152,8 +159,8 @@ static samc_status load_cutout(const samc_cache_key *key, void *user, void **ite
 samc_status samc_supply_photo(samc_supply *supply, const samc_source *source, size_t index,
                               int32_t size, samc_cache_entry **entry, samc_error *error)
 {
-    samc_cache_key key = {source->files.paths[index], size};
-    order o = {source->max_pixels, size};
+    order o = {source->files.paths[index], source->max_pixels, size};
+    samc_cache_key key = key_of(&o, PHOTO);
 
     return samc_cache_hold(supply->cache, &key, load_photo, &o, entry, error);
 }
@@ -161,8 +168,8 @@ samc_status samc_supply_photo(samc_supply *supply, const samc_source *source, si
 samc_status samc_supply_cutout(samc_supply *supply, const samc_source *source, size_t index,
                                int32_t size, samc_cache_entry **entry, samc_error *error)
 {
-    samc_cache_key key = {source->files.paths[index], -size};
-    order o = {source->max_pixels, size};
+    order o = {source->files.paths[index], source->max_pixels, size};
+    samc_cache_key key = key_of(&o, CUTOUT);
 
     return samc_cache_hold(supply->cache, &key, load_cutout, &o, entry, error);
 }

@@ -3,6 +3,7 @@
 
 #include "train/trainer.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "kernels/context.h"
@@ -23,6 +24,7 @@ struct samc_trainer {
     samc_train_encoder encoder;
     samc_train_decoder decoder;
     samc_arena arena;
+    samc_embeddings *kept;         /* of a frozen encoder, or NULL */
     float *embedding, *dembedding; /* [B * P][E] */
     float *keep;                   /* [depth][2][B], or NULL: no drop path */
     samc_rounds_record_fn record;
@@ -46,7 +48,8 @@ static samc_status begin(samc_trainer *r, samc_error *error)
         if (strncmp(r->params->list[i].name, ENCODER, strlen(ENCODER)) == 0)
             r->params->list[i].trained = 0;
     SAMC_TRY(samc_train_decoder_create(r->params, &r->decoder, error));
-    SAMC_TRY(samc_train_encoder_create(r->params, set->batch, recompute, &r->encoder, error));
+    SAMC_TRY(samc_train_encoder_create(r->params, set->freeze_encoder ? 1 : set->batch, recompute,
+                                       &r->encoder, error));
     SAMC_TRY(samc_alloc(embedding_count(r), sizeof(float), &r->embedding, error));
     SAMC_TRY(samc_alloc(embedding_count(r), sizeof(float), &r->dembedding, error));
     if (set->drop_path > 0.0 && !set->freeze_encoder)
@@ -83,10 +86,33 @@ void samc_trainer_free(samc_trainer *trainer)
     samc_train_encoder_free(&trainer->encoder);
     samc_train_decoder_free(&trainer->decoder);
     samc_arena_free(&trainer->arena);
+    samc_embeddings_free(trainer->kept);
     free(trainer->embedding);
     free(trainer->dembedding);
     free(trainer->keep);
     free(trainer);
+}
+
+samc_status samc_trainer_keep(samc_trainer *trainer, const samc_embeddings_options *options,
+                              samc_error *error)
+{
+    const samc_config *c = &trainer->params->config;
+    const char *path = trainer->context->kernels->name;
+    uint64_t hash[2] = {0, 0};
+
+    for (size_t i = 0; i < trainer->params->n_params; i++) {
+        const samc_param *p = &trainer->params->list[i];
+
+        if (strncmp(p->name, ENCODER, strlen(ENCODER)) != 0)
+            continue;
+        samc_hash_bytes(hash, p->name, strlen(p->name));
+        samc_hash_bytes(hash, trainer->params->values + p->offset,
+                        (size_t)p->count * sizeof(float));
+    }
+    samc_hash_bytes(hash, path, strlen(path));
+    samc_hash_bytes(hash, &trainer->settings.bf16, sizeof trainer->settings.bf16);
+    return samc_embeddings_create(options, hash, (int64_t)c->grid * c->grid, c->embed_dim,
+                                  &trainer->kept, error);
 }
 
 void samc_trainer_record(samc_trainer *trainer, samc_rounds_record_fn record, void *user)
@@ -121,6 +147,65 @@ static void draw_keep(samc_trainer *r, uint64_t step)
     }
 }
 
+/* One photo that a frozen encoder is shown. */
+typedef struct single {
+    const samc_train_call *t;
+    samc_trainer *trainer;
+    const float *patches; /* [T][3 p p] */
+    int64_t *encoded;
+} single;
+
+static samc_status encode_single(void *user, float *embedding, samc_error *error)
+{
+    const single *s = user;
+
+    (void)error; /* the call's own is the same */
+    ++*s->encoded;
+    return samc_train_encoder_forward(s->t, &s->trainer->encoder, s->patches, NULL, embedding);
+}
+
+/* What the encoder sees: pixels, and where the photo ends. */
+static void hash_photo(const samc_sample *sample, uint64_t hash[2])
+{
+    const int32_t sizes[3] = {sample->size, sample->width, sample->height};
+
+    samc_hash_bytes(hash, sizes, sizeof sizes);
+    samc_hash_bytes(hash, sample->pixels, 3 * (size_t)sample->size * (size_t)sample->size);
+}
+
+/* A frozen encoder takes one photo at a time: what it answers then cannot depend on which of the
+ * batch's were kept, and it needs the memory of one. */
+static samc_status encode_frozen(const samc_train_call *t, samc_trainer *r,
+                                 const samc_train_batch *batch, int64_t *encoded)
+{
+    const samc_config *c = &r->params->config;
+    const int64_t tokens = (int64_t)c->grid * c->grid;
+    const int64_t patch = 3 * (int64_t)c->patch_size * c->patch_size;
+
+    for (int64_t i = 0; i < batch->photos; i++) {
+        single s = {t, r, batch->patches + i * tokens * patch, encoded};
+        float *out = r->embedding + i * tokens * c->embed_dim;
+        uint64_t hash[2] = {0, 0};
+
+        if (!r->kept || !batch->samples[i].repeats) {
+            SAMC_TRY(encode_single(&s, out, t->error));
+            continue;
+        }
+        hash_photo(&batch->samples[i], hash);
+        SAMC_TRY(samc_embeddings_get(r->kept, hash, encode_single, &s, out, t->error));
+    }
+    return SAMC_OK;
+}
+
+static samc_status encode(const samc_train_call *t, samc_trainer *r, const samc_train_batch *batch,
+                          int64_t *encoded)
+{
+    if (r->settings.freeze_encoder)
+        return encode_frozen(t, r, batch, encoded);
+    *encoded = batch->photos;
+    return samc_train_encoder_forward(t, &r->encoder, batch->patches, r->keep, r->embedding);
+}
+
 /* Forward, rounds and the way back: the gradients of the step. */
 static samc_status find_gradients(const samc_train_call *t, samc_trainer *r, int64_t step,
                                   const samc_train_batch *batch, samc_step_report *report)
@@ -132,7 +217,7 @@ static samc_status find_gradients(const samc_train_call *t, samc_trainer *r, int
     draw_keep(r, (uint64_t)step);
     memset(r->params->gradients, 0, (size_t)r->params->total * sizeof *r->params->gradients);
     memset(r->dembedding, 0, embedding_count(r) * sizeof *r->dembedding);
-    SAMC_TRY(samc_train_encoder_forward(t, &r->encoder, batch->patches, r->keep, r->embedding));
+    SAMC_TRY(encode(t, r, batch, &report->encoded));
     report->encode = now() - at;
     at = now();
     SAMC_TRY(samc_train_rounds(t, &r->decoder, &rounds, &report->rounds));

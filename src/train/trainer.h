@@ -10,6 +10,7 @@
 #ifndef SAMC_TRAIN_TRAINER_H
 #define SAMC_TRAIN_TRAINER_H
 
+#include "train/embeddings.h"
 #include "train/image_encoder_grad.h"
 #include "train/rounds.h"
 
@@ -23,12 +24,18 @@ samc_status samc_trainer_create(samc_context *context, samc_params *params,
                                 samc_trainer **trainer, samc_error *error);
 void samc_trainer_free(samc_trainer *trainer);
 
+/* With a frozen encoder: embeddings of photos that come again (samc_sample.repeats) are kept as
+ * `options` say. Weights become the same bits as without. Errors: IO, MEMORY. */
+samc_status samc_trainer_keep(samc_trainer *trainer, const samc_embeddings_options *options,
+                              samc_error *error);
+
 /* Hears of every pass of the rounds (rounds.h); NULL: nobody. */
 void samc_trainer_record(samc_trainer *trainer, samc_rounds_record_fn record, void *user);
 
 typedef struct samc_step_report {
     samc_rounds_report rounds;
     samc_optimizer_report optimizer;
+    int64_t encoded;                   /* photos; the others' embeddings were there */
     double encode, talk, back, update; /* seconds of the step's parts */
 } samc_step_report;
 
