@@ -12,7 +12,7 @@ PYTHON = python3
 
 .DEFAULT_GOAL = build
 .PHONY: help setup build-needs configure build command demo test test-full parity parity-quick \
-    parity-train model eval bench bench-peers bench-train performance \
+    parity-rle parity-train model eval bench bench-peers bench-train performance \
     mutation kill-test asan tsan fuzz lint format install uninstall clean
 
 help: ## list the targets
@@ -53,6 +53,10 @@ parity-quick: build ## the same with the small models only
 	@python=$$(sh tools/setup_reference.sh) && \
 	    "$$python" tools/parity/parity.py --build $(BUILD) --sensitivity && \
 	    "$$python" tools/parity/parity.py --build $(BUILD) --quick
+
+parity-rle: build ## a million random masks beside pycocotools: run lengths, area, box, IoU, merge
+	@python=$$(sh tools/setup_reference.sh masks) && \
+	    "$$python" tools/parity/parity_rle.py --build $(BUILD)
 
 parity-train: build ## gradients and optimiser steps against PyTorch's on the reference's modules
 	@python=$$(sh tools/setup_reference.sh) && \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * COCO's RLE strings: two bytes of height, two of width, the string. What is read and drawn is
- * encoded again to the same pixels.
+ * encoded again to the same pixels; its exact outline fills to them, and its regions together are
+ * the mask.
  */
 #include "mask/rle.h"
 
@@ -34,6 +35,33 @@ static void check_round_trip(const samc_rle *rle)
     free(again);
 }
 
+static void check_outline(const samc_rle *rle)
+{
+    samc_polygons rings = SAMC_POLYGONS_INIT, joined = SAMC_POLYGONS_INIT;
+    samc_rle filled = SAMC_RLE_INIT, merged = SAMC_RLE_INIT;
+    samc_rle *regions = NULL;
+    size_t n = 0;
+
+    if (samc_polygons_trace(rle, 0, &rings, NULL) != SAMC_OK ||
+        samc_polygons_join(&rings, &joined, NULL) != SAMC_OK ||
+        samc_polygons_fill(&joined, rle->height, rle->width, &filled, NULL) != SAMC_OK ||
+        samc_rle_regions(rle, &regions, &n, NULL) != SAMC_OK ||
+        samc_rle_area(rle) != samc_rle_area(&filled) ||
+        samc_rle_intersection(rle, &filled) != samc_rle_area(rle))
+        abort();
+    if (n && (samc_rle_merge(regions, n, SAMC_MERGE_UNION, &merged, NULL) != SAMC_OK ||
+              samc_rle_intersection(rle, &merged) != samc_rle_area(rle)))
+        abort();
+    samc_polygons_free(&rings);
+    samc_polygons_free(&joined);
+    samc_rle_free(&filled);
+    samc_rle_free(&merged);
+    samc_rle_list_free(regions, n);
+    if (samc_polygons_trace(rle, 1.5, &rings, NULL) != SAMC_OK)
+        abort();
+    samc_polygons_free(&rings);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int32_t height, width;
@@ -49,6 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if ((int64_t)height * width <= 1 << 16) /* larger ones take too long to draw */
         check_round_trip(&rle);
+    if ((int64_t)height * width <= 1 << 12)
+        check_outline(&rle);
     samc_rle_free(&rle);
     return 0;
 }

@@ -351,6 +351,149 @@ SAMC_API samc_status samc_mask_to_logits(const samc_model *model, const uint8_t 
                                          int32_t width, int32_t height, size_t stride,
                                          float *logits, samc_error *error);
 
+/* ------------------------------------------------------------------------------------------------
+ * Masks as data
+ *
+ * A binary mask as the lengths of its runs, in COCO's order: down the columns, the left one first,
+ * runs of zeros and ones in turn and zeros first (a mask that begins inside has 0 there). Nothing
+ * here needs a context or a model; sides are 1 to 65535 pixels. Answers are those of
+ * pycocotools.mask, over which `make parity-rle` compares a million masks.
+ * --------------------------------------------------------------------------------------------- */
+
+/* Begin with SAMC_RLE_INIT; free with samc_rle_free. The counts sum to height * width: functions
+ * that fill an samc_rle see to it, the others rely on it. Runs are of 64 bits. */
+typedef struct samc_rle {
+    int32_t height;
+    int32_t width;
+    size_t n_counts;
+    uint64_t *counts;
+} samc_rle;
+#define SAMC_RLE_INIT                                                                              \
+    {                                                                                              \
+        0, 0, 0, NULL                                                                              \
+    }
+
+/* Encodes mask [height][width], rows `stride` bytes apart, any byte but 0 is inside. What comes out
+ * is canonical: only the first count may be 0. Errors: ARGUMENT (a side outside 1..65535, a stride
+ * below the width), MEMORY. */
+SAMC_API samc_status samc_rle_encode(const uint8_t *mask, int32_t height, int32_t width,
+                                     size_t stride, samc_rle *rle, samc_error *error);
+/* Copies `n_counts` counts of a file. Errors: ARGUMENT (a side), FORMAT (their sum is not height *
+ * width), MEMORY. */
+SAMC_API samc_status samc_rle_from_counts(const uint64_t *counts, size_t n_counts, int32_t height,
+                                          int32_t width, samc_rle *rle, samc_error *error);
+/* Reads COCO's compressed string ("counts" of an annotation), in which a count is its difference to
+ * the one two before it, 5 bits a character. `length` characters are looked at; no NUL is needed.
+ * Errors: ARGUMENT (a side), FORMAT (a foreign character, a count that is cut off, too long or
+ * negative, counts that do not sum to height * width), MEMORY. */
+SAMC_API samc_status samc_rle_from_string(const char *text, size_t length, int32_t height,
+                                          int32_t width, samc_rle *rle, samc_error *error);
+/* Writes COCO's string, NUL-terminated, into *text; free with free(). Errors: MEMORY. */
+SAMC_API samc_status samc_rle_to_string(const samc_rle *rle, char **text, samc_error *error);
+/* Writes 0 and 1 into mask [height][width], rows `stride` bytes apart. */
+SAMC_API void samc_rle_decode(const samc_rle *rle, uint8_t *mask, size_t stride);
+/* Frees the counts and clears the struct; a cleared one is fine. */
+SAMC_API void samc_rle_free(samc_rle *rle);
+/* Frees a list of `count` masks and the list; NULL is fine. */
+SAMC_API void samc_rle_list_free(samc_rle *list, size_t count);
+
+/* How many pixels are inside. */
+SAMC_API uint64_t samc_rle_area(const samc_rle *rle);
+/* The bounding box x, y, w, h in pixels, w and h counting pixels; four zeros for an empty mask. */
+SAMC_API void samc_rle_box(const samc_rle *rle, int32_t box[4]);
+/* How many pixels are inside both; 0 where the sizes differ. */
+SAMC_API uint64_t samc_rle_intersection(const samc_rle *a, const samc_rle *b);
+/* Intersection over union, 0..1, without decoding; 0 if nothing is shared, -1 where the sizes
+ * differ. If `b` is a crowd (COCO's iscrowd), `a` need only lie in it: over the area of `a`. */
+SAMC_API double samc_rle_iou(const samc_rle *a, const samc_rle *b, int crowd);
+
+/* How masks become one. */
+typedef enum samc_merge {
+    SAMC_MERGE_UNION = 1,        /* inside any */
+    SAMC_MERGE_INTERSECTION = 2, /* inside all */
+    SAMC_MERGE_DIFFERENCE = 3    /* inside the first and none of the others */
+} samc_merge;
+
+/* Merges `n` masks of one size, at least one, into `merged`, which is none of them. Errors:
+ * ARGUMENT (no mask, sizes that differ), MEMORY. */
+SAMC_API samc_status samc_rle_merge(const samc_rle *rles, size_t n, samc_merge how,
+                                    samc_rle *merged, samc_error *error);
+/* Suppression of near-duplicates: from the highest score down (scores NULL, or equal: in their
+ * order), keep[i] [n] becomes 1 where mask i has IoU <= threshold with all that were kept before,
+ * else 0. Errors: ARGUMENT (sizes that differ), MEMORY. */
+SAMC_API samc_status samc_rle_nms(const samc_rle *rles, const double *scores, size_t n,
+                                  double threshold, uint8_t *keep, samc_error *error);
+
+/* The connected regions of a mask (pixels that touch by a side or a corner), each a mask, in the
+ * order of their first pixel in COCO's order; free with samc_rle_list_free. Errors: MEMORY. */
+SAMC_API samc_status samc_rle_regions(const samc_rle *rle, samc_rle **list, size_t *count,
+                                      samc_error *error);
+/* Fills the holes, regions of the background, of less than `area` pixels (UINT64_MAX: all); those
+ * that touch the picture's edge, and so are no true holes, only if `at_edge` (the reference does).
+ * `changed` (may be NULL) is how many. `filled` is not `rle`. Source: remove_small_regions.
+ * Errors: MEMORY. */
+SAMC_API samc_status samc_rle_fill_holes(const samc_rle *rle, uint64_t area, int at_edge,
+                                         samc_rle *filled, size_t *changed, samc_error *error);
+/* Drops the regions of less than `area` pixels; if all are, the largest stays (UINT64_MAX: only the
+ * largest stays). `changed` (may be NULL) is how many went. `left` is not `rle`. Source:
+ * remove_small_regions. Errors: MEMORY. */
+SAMC_API samc_status samc_rle_drop_islands(const samc_rle *rle, uint64_t area, samc_rle *left,
+                                           size_t *changed, samc_error *error);
+
+/* What lies beyond the picture, for distances. */
+typedef enum samc_border {
+    SAMC_BORDER_OUTSIDE, /* the pixels just beyond the picture are background */
+    SAMC_BORDER_UNKNOWN  /* there is nothing beyond the picture */
+} samc_border;
+/* The distance where there is no background at all. */
+#define SAMC_DISTANCE_NONE INT64_MAX
+
+/* The exact Euclidean distance transform, squared so that it stays a whole number: squared [height]
+ * [width] is the squared distance in pixels, centre to centre, from each pixel of mask [height]
+ * [width] (rows without gaps, any byte but 0 is inside) to the nearest one of the background; 0
+ * outside the mask. Linear in the number of pixels. Source: Felzenszwalb & Huttenlocher, "Distance
+ * Transforms of Sampled Functions" (2012): 1-D transforms by the lower envelope of parabolas; in
+ * whole numbers as Meijster, Roerdink and Hesselink, "A General Algorithm for Computing Distance
+ * Transforms in Linear Time" (2000). The root equals OpenCV's distanceTransform(DIST_L2,
+ * DIST_MASK_PRECISE) and SciPy's distance_transform_edt. Errors: ARGUMENT (a side), MEMORY. */
+SAMC_API samc_status samc_distance_squared(const uint8_t *mask, int32_t height, int32_t width,
+                                           samc_border border, int64_t *squared, samc_error *error);
+
+/* Outlines: closed rings of points in pixels, the origin at the top left corner of the top left
+ * pixel. An outer ring goes clockwise, its holes follow it and go the other way. Begin with
+ * SAMC_POLYGONS_INIT; free with samc_polygons_free. */
+typedef struct samc_polygons {
+    size_t n_rings;
+    size_t *starts; /* [n_rings + 1] ring i has the points starts[i] to starts[i + 1] - 1 */
+    size_t *outer;  /* [n_rings] i itself, or for a hole the ring that it lies in */
+    double *xy;     /* [starts[n_rings]][2] */
+} samc_polygons;
+#define SAMC_POLYGONS_INIT                                                                         \
+    {                                                                                              \
+        0, NULL, NULL, NULL                                                                        \
+    }
+
+/* Traces a mask along the edges of its pixels. With tolerance 0 filling the rings gives the same
+ * mask again; with a larger one rings lose points (Douglas & Peucker) as long as no part of the
+ * exact outline is farther than `tolerance` pixels from what is left; holes that vanish so are left
+ * out, regions never. Errors: ARGUMENT (tolerance), LIMIT (2^31 pixels or more in the mask's box),
+ * MEMORY. */
+SAMC_API samc_status samc_polygons_trace(const samc_rle *rle, double tolerance,
+                                         samc_polygons *polygons, samc_error *error);
+/* Makes one ring of each outer ring and its holes, by cuts without width that lead over and back:
+ * COCO's polygons know no holes. Filled by the even-odd rule, or by winding, the area is the same.
+ * Errors: MEMORY. */
+SAMC_API samc_status samc_polygons_join(const samc_polygons *polygons, samc_polygons *joined,
+                                        samc_error *error);
+/* Fills the rings, all together by the even-odd rule, as pycocotools' frPyObjects fills one: points
+ * are rounded to fifths of a pixel. They may lie outside the picture. Errors: ARGUMENT (a side),
+ * FORMAT (a ring of less than three points, a coordinate that is not finite or over 10^6), MEMORY.
+ */
+SAMC_API samc_status samc_polygons_fill(const samc_polygons *polygons, int32_t height,
+                                        int32_t width, samc_rle *rle, samc_error *error);
+/* Frees what the struct holds and clears it; a cleared one is fine. */
+SAMC_API void samc_polygons_free(samc_polygons *polygons);
+
 #ifdef __cplusplus
 }
 #endif

@@ -105,22 +105,25 @@ static void mark_edge(fine_point a, fine_point b, int32_t height, int32_t width,
     }
 }
 
-samc_status samc_polygon_fill(const double *xy, size_t n_points, int32_t height, int32_t width,
-                              uint8_t *mask, samc_error *error)
+/* Turns rings of points into what lies inside by the even-odd rule, in marks [height][width]. */
+static samc_status fill_rings(const double *xy, const size_t *starts, size_t n_rings,
+                              int32_t height, int32_t width, uint8_t **marks, samc_error *error)
 {
-    fine_point *points = NULL;
-    uint8_t *marks = NULL;
-    size_t n = (size_t)height * (size_t)width;
     samc_status status = SAMC_OK;
+    fine_point *points = NULL;
+    uint8_t *made = NULL;
+    size_t n = (size_t)height * (size_t)width;
+    size_t total = starts[n_rings];
 
     if (height < 1 || width < 1 || height > 65535 || width > 65535)
         return SAMC_FAIL(error, ARGUMENT, "a mask of %ld x %ld pixels: a side is not 1 to 65535",
                          (long)width, (long)height);
-    if (n_points < 3)
-        return SAMC_FAIL(error, FORMAT, "a polygon of %zu points; at least three are needed",
-                         n_points);
-    SAMC_CHECK(samc_alloc(n_points, sizeof *points, &points, error));
-    for (size_t i = 0; i < n_points; i++) {
+    for (size_t k = 0; k < n_rings; k++)
+        if (starts[k + 1] - starts[k] < 3)
+            return SAMC_FAIL(error, FORMAT, "a polygon of %zu points; at least three are needed",
+                             starts[k + 1] - starts[k]);
+    SAMC_CHECK(samc_alloc(total, sizeof *points, &points, error));
+    for (size_t i = 0; i < total; i++) {
         double x = xy[2 * i], y = xy[2 * i + 1];
 
         if (!(fabs(x) <= SAMC_POLYGON_MAX_COORDINATE && fabs(y) <= SAMC_POLYGON_MAX_COORDINATE)) {
@@ -129,17 +132,45 @@ samc_status samc_polygon_fill(const double *xy, size_t n_points, int32_t height,
         }
         points[i] = (fine_point){(int64_t)(FINE * x + 0.5), (int64_t)(FINE * y + 0.5)};
     }
-    SAMC_CHECK(samc_alloc_zero(n, 1, &marks, error));
-    for (size_t i = 0; i < n_points; i++)
-        mark_edge(points[i], points[i + 1 < n_points ? i + 1 : 0], height, width, marks);
-    for (size_t i = 0; i < n; i++) { /* the sum, modulo 2, of the marks at and above a pixel */
-        if (i >= (size_t)width)
-            marks[i] ^= marks[i - (size_t)width];
-        mask[i] |= marks[i];
-    }
+    SAMC_CHECK(samc_alloc_zero(n, 1, &made, error));
+    for (size_t k = 0; k < n_rings; k++)
+        for (size_t i = starts[k]; i < starts[k + 1]; i++)
+            mark_edge(points[i], points[i + 1 < starts[k + 1] ? i + 1 : starts[k]], height, width,
+                      made);
+    for (size_t i = (size_t)width; i < n; i++) /* the sum, modulo 2, of the marks at and above */
+        made[i] ^= made[i - (size_t)width];
+    *marks = made;
+    made = NULL;
 
 cleanup:
     free(points);
+    free(made);
+    return status;
+}
+
+samc_status samc_polygon_fill(const double *xy, size_t n_points, int32_t height, int32_t width,
+                              uint8_t *mask, samc_error *error)
+{
+    const size_t starts[2] = {0, n_points};
+    uint8_t *marks = NULL;
+
+    SAMC_TRY(fill_rings(xy, starts, 1, height, width, &marks, error));
+    for (size_t i = 0; i < (size_t)height * (size_t)width; i++)
+        mask[i] |= marks[i];
+    free(marks);
+    return SAMC_OK;
+}
+
+samc_status samc_polygons_fill(const samc_polygons *polygons, int32_t height, int32_t width,
+                               samc_rle *rle, samc_error *error)
+{
+    static const size_t none = 0;
+    const size_t *starts = polygons->n_rings ? polygons->starts : &none;
+    uint8_t *marks = NULL;
+    samc_status status;
+
+    SAMC_TRY(fill_rings(polygons->xy, starts, polygons->n_rings, height, width, &marks, error));
+    status = samc_rle_encode(marks, height, width, (size_t)width, rle, error);
     free(marks);
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Polygons: an outline becomes a mask, pixel by pixel what COCO's own tools make of it.
+ * Polygons: an outline becomes a mask, pixel by pixel what COCO's own tools make of it;
+ * and back, in outline.c. Outlines with holes are public: samc_polygons of samc.h.
  */
 #ifndef SAMC_MASK_POLYGON_H
 #define SAMC_MASK_POLYGON_H

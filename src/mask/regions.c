@@ -2,6 +2,7 @@
 #include "mask/regions.h"
 
 #include "base/memory.h"
+#include "mask/rle.h"
 
 #include <stdlib.h>
 
@@ -76,6 +77,9 @@ samc_status samc_distance_squared(const uint8_t *mask, int32_t height, int32_t w
     size_t w = (size_t)width;
     int64_t *scratch = NULL; /* the stack of lower_envelope: three rows */
 
+    if (height < 1 || height > SAMC_RLE_MAX_SIDE || width < 1 || width > SAMC_RLE_MAX_SIDE)
+        return SAMC_FAIL(error, ARGUMENT, "a mask of %ld x %ld pixels: each side must be 1 to %d",
+                         (long)width, (long)height, SAMC_RLE_MAX_SIDE);
     SAMC_TRY(samc_alloc(3 * w, sizeof *scratch, &scratch, error));
     columns(mask, height, width, border, squared);
     for (int32_t y = 0; y < height; y++) {

@@ -159,6 +159,8 @@ static void refused(const char *text, size_t length, int32_t h, int32_t w, const
     assert_null(rle.counts);
 }
 
+/* guard: counts beyond h * w, a string without its end, a huge count, a missing NUL. The well-known
+ * C reader of this format writes or reads outside of its memory on each. */
 static void test_bad_strings_are_refused(void **state)
 {
     /* no NUL behind it: only `length` says where the text ends */
