@@ -314,6 +314,7 @@ static samc_status make_inputs(const samc_train_call *t, const samc_train_decode
     pass->transformer.n = n;
     pass->transformer.tokens_in = tokens;
     pass->transformer.image_in = images;
+    pass->transformer.image_pe = d->prompts.dense_pe;
     return SAMC_OK;
 }
 
@@ -346,8 +347,7 @@ samc_status samc_train_decoder_forward(const samc_train_call *t, const samc_trai
     memset(pass, 0, sizeof *pass);
     pass->batch = *batch;
     SAMC_TRY(make_inputs(t, d, embedding, pass));
-    SAMC_TRY(samc_train_transformer_forward(t, &d->transformer, d->prompts.dense_pe,
-                                            &pass->transformer));
+    SAMC_TRY(samc_train_transformer_forward(t, &d->transformer, &pass->transformer));
     SAMC_TRY(upscale_forward(t, d, pass));
     SAMC_TRY(pick_tokens(t, &pass->transformer, 0, e, &pass->iou[0]));
     SAMC_TRY(mlp_forward(t, &d->iou_head, batch->prompts, pass->iou));

@@ -23,7 +23,8 @@ struct samc_trainer {
     uint64_t seed;
     samc_train_encoder encoder;
     samc_train_decoder decoder;
-    samc_arena arena;
+    samc_arena arena, *lanes; /* one a thread */
+    int32_t n_lanes;
     samc_embeddings *kept;         /* of a frozen encoder, or NULL */
     float *embedding, *dembedding; /* [B * P][E] */
     float *keep;                   /* [depth][2][B], or NULL: no drop path */
@@ -47,6 +48,7 @@ static samc_status begin(samc_trainer *r, samc_error *error)
     for (size_t i = 0; set->freeze_encoder && i < r->params->n_params; i++)
         if (strncmp(r->params->list[i].name, ENCODER, strlen(ENCODER)) == 0)
             r->params->list[i].trained = 0;
+    SAMC_TRY(samc_alloc_zero((size_t)r->n_lanes, sizeof *r->lanes, &r->lanes, error));
     SAMC_TRY(samc_train_decoder_create(r->params, &r->decoder, error));
     SAMC_TRY(samc_train_encoder_create(r->params, set->freeze_encoder ? 1 : set->batch, recompute,
                                        &r->encoder, error));
@@ -68,6 +70,7 @@ samc_status samc_trainer_create(samc_context *context, samc_params *params,
     *trainer = NULL;
     SAMC_TRY(samc_alloc_zero(1, sizeof *made, &made, error));
     made->context = context;
+    made->n_lanes = samc_threads_count(context->threads);
     made->params = params;
     made->settings = *settings;
     made->seed = seed;
@@ -87,6 +90,9 @@ void samc_trainer_free(samc_trainer *trainer)
     samc_train_decoder_free(&trainer->decoder);
     samc_arena_free(&trainer->arena);
     samc_embeddings_free(trainer->kept);
+    for (int32_t i = 0; trainer->lanes && i < trainer->n_lanes; i++)
+        samc_arena_free(&trainer->lanes[i]);
+    free(trainer->lanes);
     free(trainer->embedding);
     free(trainer->dembedding);
     free(trainer->keep);
@@ -235,7 +241,7 @@ samc_status samc_trainer_step(samc_trainer *r, int64_t step, const samc_train_ba
 {
     const samc_call call = {
         .kernels = r->context->kernels, .threads = r->context->threads, .arena = &r->arena};
-    const samc_train_call t = {&call, r->params, error, r->settings.bf16 != 0};
+    const samc_train_call t = {&call, r->params, error, r->settings.bf16 != 0, r->lanes};
     const samc_arena_mark mark = samc_arena_here(&r->arena);
     samc_status status = SAMC_OK;
     double at;

@@ -76,7 +76,7 @@ static samc_status take(const samc_train_call *t, int64_t rows, int64_t columns,
 
 typedef struct position_job {
     const samc_kernels *kernels;
-    int64_t rows, e, period;
+    int64_t rows, e;
     const float *x, *position;
     float *sum;
 } position_job;
@@ -91,16 +91,15 @@ static void position_tile(void *arg, int64_t tile, int32_t lane)
     (void)lane;
     for (int64_t i = first; i < first + POSITION_ROWS && i < job->rows; i++) {
         memcpy(job->sum + i * e, job->x + i * e, (size_t)e * sizeof *job->sum);
-        job->kernels->epilogue(job->sum + i * e, e, job->position + i % job->period * e,
-                               SAMC_ACT_NONE, NULL);
+        job->kernels->epilogue(job->sum + i * e, e, job->position + i * e, SAMC_ACT_NONE, NULL);
     }
 }
 
-/* sum [rows][E] = x + position, whose [period][E] rows repeat. */
+/* sum [rows][E] = x + position. */
 static samc_status with_position(const samc_train_call *t, int64_t rows, int64_t e, const float *x,
-                                 const float *position, int64_t period, float **sum)
+                                 const float *position, float **sum)
 {
-    position_job job = {t->call->kernels, rows, e, period, x, position, NULL};
+    position_job job = {t->call->kernels, rows, e, x, position, NULL};
 
     SAMC_TRY(take(t, rows, e, sum));
     job.sum = *sum;
@@ -109,17 +108,17 @@ static samc_status with_position(const samc_train_call *t, int64_t rows, int64_t
     return SAMC_OK;
 }
 
-/* ---------------------------------------------------------------------------- attention */
+/* ---------------------------------------------------------------------------- self-attention */
 
 static samc_attention_batch attention_of(const samc_train_transformer *tr,
                                          const samc_train_projections *p,
                                          const samc_attention_cache *cache, int64_t prompts,
-                                         int64_t m, int64_t n)
+                                         int64_t n)
 {
     const int64_t inner = p->q.n, heads = tr->config->decoder_heads;
 
     return (samc_attention_batch){.groups = prompts,
-                                  .n_queries = m,
+                                  .n_queries = n,
                                   .n_keys = n,
                                   .heads = heads,
                                   .head_dim = inner / heads,
@@ -131,51 +130,50 @@ static samc_attention_batch attention_of(const samc_train_transformer *tr,
                                   .v_stride = inner};
 }
 
-/* m queries and n keys a prompt; q_in, k_in and v_in are set in the cache; out [N * m][E]. */
+/* n tokens a prompt; q_in, k_in and v_in are set in the cache; out [N * n][E]. */
 static samc_status attention_forward(const samc_train_call *t, const samc_train_transformer *tr,
-                                     const samc_train_projections *p, int64_t prompts, int64_t m,
-                                     int64_t n, samc_attention_cache *cache, float *out)
+                                     const samc_train_projections *p, int64_t prompts, int64_t n,
+                                     samc_attention_cache *cache, float *out)
 {
-    const int64_t inner = p->q.n;
+    const int64_t inner = p->q.n, rows = prompts * n;
     samc_attention_batch attention;
 
-    SAMC_TRY(take(t, prompts * m, inner, &cache->q));
-    SAMC_TRY(take(t, prompts * n, inner, &cache->k));
-    SAMC_TRY(take(t, prompts * n, inner, &cache->v));
-    SAMC_TRY(take(t, prompts * m, inner, &cache->attended));
-    SAMC_TRY(take(t, prompts * m, tr->config->decoder_heads, &cache->lse));
-    SAMC_TRY(samc_dense_forward(t, &p->q, prompts * m, cache->q_in, cache->q));
-    SAMC_TRY(samc_dense_forward(t, &p->k, prompts * n, cache->k_in, cache->k));
-    SAMC_TRY(samc_dense_forward(t, &p->v, prompts * n, cache->v_in, cache->v));
-    attention = attention_of(tr, p, cache, prompts, m, n);
+    SAMC_TRY(take(t, rows, inner, &cache->q));
+    SAMC_TRY(take(t, rows, inner, &cache->k));
+    SAMC_TRY(take(t, rows, inner, &cache->v));
+    SAMC_TRY(take(t, rows, inner, &cache->attended));
+    SAMC_TRY(take(t, rows, tr->config->decoder_heads, &cache->lse));
+    SAMC_TRY(samc_dense_forward(t, &p->q, rows, cache->q_in, cache->q));
+    SAMC_TRY(samc_dense_forward(t, &p->k, rows, cache->k_in, cache->k));
+    SAMC_TRY(samc_dense_forward(t, &p->v, rows, cache->v_in, cache->v));
+    attention = attention_of(tr, p, cache, prompts, n);
     SAMC_TRY(samc_attention_batch_forward(t, &attention, cache->attended, inner, cache->lse));
-    return samc_dense_forward(t, &p->out, prompts * m, cache->attended, out);
+    return samc_dense_forward(t, &p->out, rows, cache->attended, out);
 }
 
-/* From dout [N * m][E]: adds to dq_in [N * m][E], dk_in and dv_in [N * n][E] (which may be one
- * array). */
+/* From dout [N * n][E]: adds to dq_in, dk_in and dv_in [N * n][E] (which may be one array). */
 static samc_status attention_backward(const samc_train_call *t, const samc_train_transformer *tr,
-                                      const samc_train_projections *p, int64_t prompts, int64_t m,
-                                      int64_t n, const samc_attention_cache *cache,
-                                      const float *dout, float *dq_in, float *dk_in, float *dv_in)
+                                      const samc_train_projections *p, int64_t prompts, int64_t n,
+                                      const samc_attention_cache *cache, const float *dout,
+                                      float *dq_in, float *dk_in, float *dv_in)
 {
-    const int64_t inner = p->q.n;
-    const samc_attention_batch attention = attention_of(tr, p, cache, prompts, m, n);
+    const int64_t inner = p->q.n, rows = prompts * n;
+    const samc_attention_batch attention = attention_of(tr, p, cache, prompts, n);
     const samc_arena_mark mark = samc_arena_here(t->call->arena);
     samc_attention_gradients into = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
     samc_status status = SAMC_OK;
     float *dattended;
 
-    SAMC_CHECK(take(t, prompts * m, inner, &dattended));
-    SAMC_CHECK(take(t, prompts * m, inner, &into.dq));
-    SAMC_CHECK(take(t, prompts * n, inner, &into.dk));
-    SAMC_CHECK(take(t, prompts * n, inner, &into.dv));
-    SAMC_CHECK(samc_dense_backward(t, &p->out, prompts * m, cache->attended, dout, dattended, 0));
+    SAMC_CHECK(take(t, rows, inner, &dattended));
+    SAMC_CHECK(take(t, rows, inner, &into.dq));
+    SAMC_CHECK(take(t, rows, inner, &into.dk));
+    SAMC_CHECK(take(t, rows, inner, &into.dv));
+    SAMC_CHECK(samc_dense_backward(t, &p->out, rows, cache->attended, dout, dattended, 0));
     SAMC_CHECK(samc_attention_batch_backward(t, &attention, cache->attended, dattended, inner,
                                              cache->lse, &into));
-    SAMC_CHECK(samc_dense_backward(t, &p->q, prompts * m, cache->q_in, into.dq, dq_in, 1));
-    SAMC_CHECK(samc_dense_backward(t, &p->k, prompts * n, cache->k_in, into.dk, dk_in, 1));
-    status = samc_dense_backward(t, &p->v, prompts * n, cache->v_in, into.dv, dv_in, 1);
+    SAMC_CHECK(samc_dense_backward(t, &p->q, rows, cache->q_in, into.dq, dq_in, 1));
+    SAMC_CHECK(samc_dense_backward(t, &p->k, rows, cache->k_in, into.dk, dk_in, 1));
+    status = samc_dense_backward(t, &p->v, rows, cache->v_in, into.dv, dv_in, 1);
 
 cleanup:
     samc_arena_give_back(t->call->arena, mark);
@@ -189,10 +187,8 @@ typedef struct forward_state {
     const samc_train_call *t;
     const samc_train_transformer *tr;
     const samc_transformer_pass *pass;
-    const float *image_pe;
-    int64_t e, image_tokens;
+    int64_t e;
     const float *tokens, *image;
-    float *image_sum; /* image + position, of the last attention that looked at it */
 } forward_state;
 
 static samc_status self_forward(forward_state *s, const samc_train_two_way *block, int first,
@@ -203,14 +199,14 @@ static samc_status self_forward(forward_state *s, const samc_train_two_way *bloc
     float *with = NULL;
 
     if (!first) {
-        SAMC_TRY(with_position(s->t, rows, s->e, s->tokens, s->pass->tokens_in, rows, &with));
+        SAMC_TRY(with_position(s->t, rows, s->e, s->tokens, s->pass->tokens_in, &with));
         sum = with;
     }
     c->self_attention.q_in = c->self_attention.k_in = sum;
     c->self_attention.v_in = s->tokens;
     SAMC_TRY(take(s->t, rows, s->e, &c->before1));
     SAMC_TRY(take(s->t, rows, s->e, &c->tokens1));
-    SAMC_TRY(attention_forward(s->t, s->tr, &block->self_attention, s->pass->prompts, n, n,
+    SAMC_TRY(attention_forward(s->t, s->tr, &block->self_attention, s->pass->prompts, n,
                                &c->self_attention, c->before1));
     if (!first)
         samc_rows_add(s->t, rows * s->e, s->tokens, c->before1);
@@ -219,23 +215,32 @@ static samc_status self_forward(forward_state *s, const samc_train_two_way *bloc
     return SAMC_OK;
 }
 
+static samc_train_cross cross_of(const samc_train_transformer *tr,
+                                 const samc_transformer_pass *pass, const samc_train_projections *p)
+{
+    return (samc_train_cross){.projections = p,
+                              .heads = tr->config->decoder_heads,
+                              .prompts = pass->prompts,
+                              .n = pass->n,
+                              .image_tokens = (int64_t)tr->config->grid * tr->config->grid,
+                              .image_pe = pass->image_pe};
+}
+
 /* before = tokens + attention(tokens -> image), after = norm(before). */
 static samc_status look_forward(forward_state *s, const samc_train_projections *p,
-                                const samc_row_norm *norm, samc_attention_cache *c, float **before,
+                                const samc_row_norm *norm, samc_look_cache *c, float **before,
                                 float **after)
 {
-    const int64_t n = s->pass->n, rows = s->pass->prompts * n;
+    const int64_t rows = s->pass->prompts * s->pass->n;
+    const samc_train_cross cross = cross_of(s->tr, s->pass, p);
     float *sum;
 
-    SAMC_TRY(with_position(s->t, rows, s->e, s->tokens, s->pass->tokens_in, rows, &sum));
-    SAMC_TRY(with_position(s->t, s->pass->prompts * s->image_tokens, s->e, s->image, s->image_pe,
-                           s->image_tokens, &s->image_sum));
+    SAMC_TRY(with_position(s->t, rows, s->e, s->tokens, s->pass->tokens_in, &sum));
     c->q_in = sum;
-    c->k_in = s->image_sum;
-    c->v_in = s->image;
+    c->image = s->image;
     SAMC_TRY(take(s->t, rows, s->e, before));
     SAMC_TRY(take(s->t, rows, s->e, after));
-    SAMC_TRY(attention_forward(s->t, s->tr, p, s->pass->prompts, n, s->image_tokens, c, *before));
+    SAMC_TRY(samc_train_look_forward(s->t, &cross, c, *before));
     samc_rows_add(s->t, rows * s->e, s->tokens, *before);
     samc_row_norm_forward(s->t, norm, rows, *before, *after);
     s->tokens = *after;
@@ -263,35 +268,28 @@ static samc_status mlp_forward(forward_state *s, const samc_train_two_way *block
 static samc_status image_forward(forward_state *s, const samc_train_two_way *block,
                                  samc_two_way_cache *c)
 {
-    const int64_t n = s->pass->n, rows = s->pass->prompts * n;
-    const int64_t image_rows = s->pass->prompts * s->image_tokens;
+    const samc_train_cross cross = cross_of(s->tr, s->pass, &block->image_to_token);
     float *sum;
 
-    SAMC_TRY(with_position(s->t, rows, s->e, s->tokens, s->pass->tokens_in, rows, &sum));
-    c->image_to_token.q_in = s->image_sum;
+    SAMC_TRY(with_position(s->t, s->pass->prompts * s->pass->n, s->e, s->tokens, s->pass->tokens_in,
+                           &sum));
     c->image_to_token.k_in = sum;
     c->image_to_token.v_in = s->tokens;
-    SAMC_TRY(take(s->t, image_rows, s->e, &c->before4));
-    SAMC_TRY(take(s->t, image_rows, s->e, &c->image));
-    SAMC_TRY(attention_forward(s->t, s->tr, &block->image_to_token, s->pass->prompts,
-                               s->image_tokens, n, &c->image_to_token, c->before4));
-    samc_rows_add(s->t, image_rows * s->e, s->image, c->before4);
-    samc_row_norm_forward(s->t, &block->norm4, image_rows, c->before4, c->image);
-    s->image = c->image;
+    c->image_to_token.image = s->image;
+    SAMC_TRY(samc_train_reply_forward(s->t, &cross, &block->norm4, &c->image_to_token));
+    s->image = c->image_to_token.after;
     return SAMC_OK;
 }
 
 samc_status samc_train_transformer_forward(const samc_train_call *t,
-                                           const samc_train_transformer *tr, const float *image_pe,
+                                           const samc_train_transformer *tr,
                                            samc_transformer_pass *pass)
 {
     const samc_config *config = tr->config;
     forward_state s = {.t = t,
                        .tr = tr,
                        .pass = pass,
-                       .image_pe = image_pe,
                        .e = config->embed_dim,
-                       .image_tokens = (int64_t)config->grid * config->grid,
                        .tokens = pass->tokens_in,
                        .image = pass->image_in};
 
@@ -319,7 +317,7 @@ typedef struct backward_state {
     const samc_train_call *t;
     const samc_train_transformer *tr;
     const samc_transformer_pass *pass;
-    int64_t e, image_tokens;
+    int64_t e;
     float *dtokens, *dimage; /* of what the stage gave, then of what it took */
     float *dposition;        /* [N * n][E]: of the queries' position */
     float *dsum;             /* [N * n][E]: of tokens + position, scratch */
@@ -338,16 +336,15 @@ static void spread_sum(const backward_state *s)
 }
 
 static samc_status look_backward(backward_state *s, const samc_train_projections *p,
-                                 const samc_row_norm *norm, const samc_attention_cache *c,
+                                 const samc_row_norm *norm, const samc_look_cache *c,
                                  const float *before)
 {
-    const int64_t n = s->pass->n, rows = s->pass->prompts * n;
+    const samc_train_cross cross = cross_of(s->tr, s->pass, p);
 
-    SAMC_TRY(samc_row_norm_backward(s->t, norm, rows, before, s->dtokens, s->dtokens, 0));
+    SAMC_TRY(samc_row_norm_backward(s->t, norm, s->pass->prompts * s->pass->n, before, s->dtokens,
+                                    s->dtokens, 0));
     memset(s->dsum, 0, (size_t)token_floats(s) * sizeof *s->dsum);
-    /* the image's position is not trained: its share of image + position goes to the image */
-    SAMC_TRY(attention_backward(s->t, s->tr, p, s->pass->prompts, n, s->image_tokens, c, s->dtokens,
-                                s->dsum, s->dimage, s->dimage));
+    SAMC_TRY(samc_train_look_backward(s->t, &cross, c, s->dtokens, s->dsum, s->dimage));
     spread_sum(s);
     return SAMC_OK;
 }
@@ -355,24 +352,13 @@ static samc_status look_backward(backward_state *s, const samc_train_projections
 static samc_status image_backward(backward_state *s, const samc_train_two_way *block,
                                   const samc_two_way_cache *c)
 {
-    const int64_t image_rows = s->pass->prompts * s->image_tokens, n = s->pass->n;
-    const samc_arena_mark mark = samc_arena_here(s->t->call->arena);
-    samc_status status = SAMC_OK;
-    float *dbefore;
+    const samc_train_cross cross = cross_of(s->tr, s->pass, &block->image_to_token);
 
-    SAMC_CHECK(take(s->t, image_rows, s->e, &dbefore));
-    SAMC_CHECK(
-        samc_row_norm_backward(s->t, &block->norm4, image_rows, c->before4, s->dimage, dbefore, 0));
-    memcpy(s->dimage, dbefore, (size_t)(image_rows * s->e) * sizeof *dbefore);
     memset(s->dsum, 0, (size_t)token_floats(s) * sizeof *s->dsum);
-    SAMC_CHECK(attention_backward(s->t, s->tr, &block->image_to_token, s->pass->prompts,
-                                  s->image_tokens, n, &c->image_to_token, dbefore, s->dimage,
-                                  s->dsum, s->dtokens));
+    SAMC_TRY(samc_train_reply_backward(s->t, &cross, &block->norm4, &c->image_to_token, s->dimage,
+                                       s->dsum, s->dtokens));
     spread_sum(s);
-
-cleanup:
-    samc_arena_give_back(s->t->call->arena, mark);
-    return status;
+    return SAMC_OK;
 }
 
 static samc_status mlp_backward(backward_state *s, const samc_train_two_way *block,
@@ -411,7 +397,7 @@ static samc_status self_backward(backward_state *s, const samc_train_two_way *bl
         memset(s->dtokens, 0, (size_t)token_floats(s) * sizeof *s->dtokens);
     else
         memcpy(s->dtokens, dbefore, (size_t)token_floats(s) * sizeof *s->dtokens);
-    SAMC_CHECK(attention_backward(s->t, s->tr, &block->self_attention, s->pass->prompts, n, n,
+    SAMC_CHECK(attention_backward(s->t, s->tr, &block->self_attention, s->pass->prompts, n,
                                   &c->self_attention, dbefore, s->dsum, s->dsum, s->dtokens));
     if (first)
         samc_rows_add(s->t, token_floats(s), s->dsum, s->dtokens);
@@ -433,7 +419,6 @@ samc_status samc_train_transformer_backward(const samc_train_call *t,
                         .tr = tr,
                         .pass = pass,
                         .e = tr->config->embed_dim,
-                        .image_tokens = (int64_t)tr->config->grid * tr->config->grid,
                         .dtokens = dtokens,
                         .dimage = dimage};
     const int64_t rows = pass->prompts * pass->n;

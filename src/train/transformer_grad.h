@@ -8,10 +8,7 @@
 #define SAMC_TRAIN_TRANSFORMER_GRAD_H
 
 #include "train/attention_grad.h"
-
-typedef struct samc_train_projections {
-    samc_dense q, k, v, out;
-} samc_train_projections;
+#include "train/cross_attention_grad.h"
 
 typedef struct samc_train_two_way {
     samc_train_projections self_attention, token_to_image, image_to_token;
@@ -30,18 +27,19 @@ samc_status samc_train_transformer_create(const samc_params *params,
                                           samc_train_transformer *transformer, samc_error *error);
 void samc_train_transformer_free(samc_train_transformer *transformer);
 
-/* What one attention keeps: its inputs (rows of E) and what was made of them (rows of `inner`). */
+/* What self-attention keeps: its inputs (rows of E) and what was made of them (rows of `inner`). */
 typedef struct samc_attention_cache {
     const float *q_in, *k_in, *v_in;
     float *q, *k, *v, *attended, *lse;
 } samc_attention_cache;
 
 typedef struct samc_two_way_cache {
-    samc_attention_cache self_attention, token_to_image, image_to_token;
-    float *before1, *tokens1; /* [N * n][E]: before and after norm1 … */
+    samc_attention_cache self_attention;
+    samc_look_cache token_to_image;
+    samc_reply_cache image_to_token; /* with norm4 */
+    float *before1, *tokens1;        /* [N * n][E]: before and after norm1 … */
     float *before2, *tokens2, *before3, *tokens3;
-    float *wide, *active;   /* [N * n][mlp]: before and after ReLU */
-    float *before4, *image; /* [N * P][E]: before and after norm4 */
+    float *wide, *active; /* [N * n][mlp]: before and after ReLU */
 } samc_two_way_cache;
 
 /* A forward pass of N prompts, kept in an arena until the way back is done. */
@@ -49,18 +47,19 @@ typedef struct samc_transformer_pass {
     int64_t prompts, n;
     const float *tokens_in; /* [N * n][E]: also the queries' position */
     const float *image_in;  /* [N * P][E] */
+    const float *image_pe;  /* [P][E] */
     samc_two_way_cache *blocks;
-    samc_attention_cache final_attention;
+    samc_look_cache final_attention;
     float *before_final;
     float *tokens;      /* [N * n][E]: the answer */
     const float *image; /* [N * P][E]: the answer */
 } samc_transformer_pass;
 
-/* Runs; pass->prompts, n, tokens_in and image_in are set by the caller, the rest is taken from the
- * call's arena, where it must stay until the backward pass. image_pe [P][E]. Errors: MEMORY. */
+/* Runs; pass->prompts, n, tokens_in, image_in and image_pe are set by the caller, the rest is taken
+ * from the call's arena, where it must stay until the backward pass. Errors: MEMORY. */
 samc_status samc_train_transformer_forward(const samc_train_call *t,
                                            const samc_train_transformer *transformer,
-                                           const float *image_pe, samc_transformer_pass *pass);
+                                           samc_transformer_pass *pass);
 
 /* dtokens [N * n][E] and dimage [N * P][E]: in, the gradients of the answers (overwritten); out,
  * those of tokens_in and image_in. Adds to the gradients of the parameters. Errors: MEMORY. */

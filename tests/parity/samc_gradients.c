@@ -101,7 +101,8 @@ static samc_status run(samc_call *call, samc_params *params, const inputs *in, i
                                        in->masks,
                                        in->logit_shape[1] == 1 ? 0 : 1,
                                        (int32_t)in->logit_shape[1]};
-    const samc_train_call t = {call, params, error, 0};
+    const int32_t threads = samc_threads_count(call->threads);
+    samc_train_call t = {call, params, error, 0, NULL};
     const size_t answers = (size_t)(in->logit_shape[0] * in->logit_shape[1]);
     const size_t low = (size_t)(in->logit_shape[2] * in->logit_shape[3]);
     const size_t floats = (size_t)(in->rows[0] * c->embed_dim);
@@ -111,6 +112,7 @@ static samc_status run(samc_call *call, samc_params *params, const inputs *in, i
     samc_decoder_pass pass;
     samc_status status = SAMC_OK;
 
+    SAMC_TRY(samc_alloc_zero((size_t)threads, sizeof *t.lanes, &t.lanes, error));
     SAMC_TRY(samc_train_encoder_create(params, batch, recompute, &encoder, error));
     SAMC_TRY(samc_train_decoder_create(params, &decoder, error));
     SAMC_CHECK(samc_arena_take(call->arena, floats, sizeof *embedding, &embedding, error));
@@ -126,6 +128,9 @@ static samc_status run(samc_call *call, samc_params *params, const inputs *in, i
     status = write_outputs(out, params, in, embedding, logits, iou, error);
 
 cleanup:
+    for (int32_t i = 0; i < threads; i++)
+        samc_arena_free(&t.lanes[i]);
+    free(t.lanes);
     samc_train_encoder_free(&encoder);
     samc_train_decoder_free(&decoder);
     return status;
