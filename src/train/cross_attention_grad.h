@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Cross attention in training, both directions, forward and backward: model/cross_attention.c over
- * N prompts at once. n tokens and P image tokens a prompt, E = embed_dim, I = inner width in H heads
- * of d. The image's projections are multiplied into the few tokens, so that no array of P rows of I
- * ever exists: with row (token, head) a head's projection of a token, brought back to length E, the
- * scores are [n H][E] x [E][P] and what is read is [n H][P] x [P][E]. From 16 tokens on this is more
- * arithmetic than projecting the image; it still passes over memory less often.
+ * N prompts at once. n tokens and P image tokens a prompt, E = embed_dim, I = inner width in H
+ * heads of d. The image's projections are multiplied into the few tokens, so that no array of P
+ * rows of I ever exists: with row (token, head) a head's projection of a token, brought back to
+ * length E, the scores are [n H][E] x [E][P] and what is read is [n H][P] x [P][E]. From 16 tokens
+ * on this is more arithmetic than projecting the image; it still passes over memory less often.
  */
 #ifndef SAMC_TRAIN_CROSS_ATTENTION_GRAD_H
 #define SAMC_TRAIN_CROSS_ATTENTION_GRAD_H

@@ -17,7 +17,7 @@ typedef struct samc_train_call {
     const samc_call *call;
     samc_params *params;
     samc_error *error;
-    int bf16; /* 1: products round their factors to bf16 (kernels/bf16.h) */
+    int bf16;          /* 1: products round their factors to bf16 (kernels/bf16.h) */
     samc_arena *lanes; /* an arena a thread, for what tiles take; NULL within a tile */
 } samc_train_call;
 
