@@ -4,20 +4,20 @@
 #include <math.h>
 #include <string.h>
 
-/* Queries whose scores exist at a time. */
-#define TILE_QUERIES 64
+/* Scores that exist at a time, in a lane; at least those of MIN_QUERIES queries. */
+#define TILE_SCORES ((int64_t)65536)
+#define MIN_QUERIES 64
 
-/* The scratch of one lane; P stands for the panels of a second factor. */
+/* The scratch of one lane; Q stands for the queries of a tile. */
 typedef struct lane_scratch {
     float *q, *k, *v, *dout, *dk, *dv; /* gathered: [n][head_dim] */
-    float *scores, *dscores;           /* [TILE_QUERIES][n_keys] */
-    float *rel_h, *rel_w;              /* [TILE_QUERIES][2 * window - 1] */
+    float *scores, *dscores;           /* [Q][n_keys] */
+    float *rel_h, *rel_w;              /* [Q][2 * window - 1] */
     float *drel_h, *drel_w;
     float *bias;
-    float *out;       /* [TILE_QUERIES][head_dim] */
-    float *packed;    /* a block of A */
-    float *panels[4]; /* K^T; V (forward) or V^T; K; Q or dout of a tile */
-    float *table[2];  /* panels of the tables' transposes */
+    float *out;     /* [Q][head_dim] */
+    samc_call call; /* products run on the lane's own thread */
+    samc_train_call t;
 } lane_scratch;
 
 typedef struct batch_job {
@@ -28,18 +28,15 @@ typedef struct batch_job {
     float *out_rows, *lse;
     int64_t out_stride;
     lane_scratch *lanes;
-    float *pad_parts;   /* [groups][heads][2][head_dim] */
-    float *table_parts; /* [groups][heads][2][(2 * window - 1) * head_dim] */
+    float *pad_parts;    /* [groups][heads][2][head_dim] */
+    float *table_parts;  /* [groups][heads][2][(2 * window - 1) * head_dim] */
+    samc_status *status; /* [groups * heads] */
+    int64_t queries;     /* Q */
 } batch_job;
 
 static int64_t smaller(int64_t a, int64_t b)
 {
     return a < b ? a : b;
-}
-
-static int64_t round_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b * b;
 }
 
 static int64_t query_row(const samc_attention_batch *a, int64_t group, int64_t i)
@@ -54,54 +51,50 @@ static int64_t key_row(const samc_attention_batch *a, int64_t group, int64_t i)
 
 /* ---------------------------------------------------------------------------- small products */
 
-/* Panels of B [k][n] = x [k][n] (row stride ldx). */
-static samc_panels pack_rows(const batch_job *job, const float *x, int64_t ldx, int64_t k,
-                             int64_t n, float *panels)
+enum { SET, ADD };
+
+/* C [m][n] = or += A [m][k] B [k][n], all in dense rows. */
+static samc_status rows_by_rows(lane_scratch *s, int64_t m, int64_t n, int64_t k, const float *a,
+                                const float *b, float *c, int how)
 {
-    const int64_t nr = job->kernels->gemm_nr;
+    const samc_product p = {.m = m,
+                            .n = n,
+                            .k = k,
+                            .a = a,
+                            .a_row = k,
+                            .a_column = 1,
+                            .c = c,
+                            .c_stride = n,
+                            .accumulate = how};
 
-    for (int64_t j = 0; j < n; j += nr)
-        for (int64_t l = 0; l < k; l++) {
-            float *row = panels + (j / nr * k + l) * nr;
-            const int64_t count = smaller(nr, n - j);
-
-            memcpy(row, x + l * ldx + j, (size_t)count * sizeof *row);
-            memset(row + count, 0, (size_t)(nr - count) * sizeof *row);
-        }
-    return (samc_panels){panels, nr, k * nr};
+    return samc_train_product(&s->t, &p, b, n, 1);
 }
 
-/* Panels of B [k][n] = x^T, x [n][k] (row stride ldx). */
-static samc_panels pack_transposed(const batch_job *job, const float *x, int64_t ldx, int64_t k,
-                                   int64_t n, float *panels)
+/* C [m][n] = A [m][k] B^T, B [n][k]. */
+static samc_status rows_by_columns(lane_scratch *s, int64_t m, int64_t n, int64_t k, const float *a,
+                                   const float *b, float *c)
 {
-    const int64_t nr = job->kernels->gemm_nr;
+    const samc_product p = {
+        .m = m, .n = n, .k = k, .a = a, .a_row = k, .a_column = 1, .c = c, .c_stride = n};
 
-    for (int64_t j = 0; j < round_up(n, nr); j++) {
-        float *column = panels + j / nr * k * nr + j % nr;
-
-        for (int64_t l = 0; l < k; l++)
-            column[l * nr] = j < n ? x[j * ldx + l] : 0.0f;
-    }
-    return (samc_panels){panels, nr, k * nr};
+    return samc_train_product(&s->t, &p, b, 1, k);
 }
 
-/* C [m][n] += A^T B with A [k][m] in rows (stride lda); k <= TILE_QUERIES. */
-static void product_transposed(const batch_job *job, lane_scratch *s, int64_t m, int64_t n,
-                               int64_t k, const float *a, int64_t lda, const samc_panels *b,
-                               float *c, int64_t ldc)
+/* C [m][n] += A^T B, A [k][m], B [k][n]. */
+static samc_status columns_by_rows(lane_scratch *s, int64_t m, int64_t n, int64_t k, const float *a,
+                                   const float *b, float *c)
 {
-    const int64_t mr = job->kernels->gemm_mr;
-    float *packed = s->packed;
+    const samc_product p = {.m = m,
+                            .n = n,
+                            .k = k,
+                            .a = a,
+                            .a_row = 1,
+                            .a_column = m,
+                            .c = c,
+                            .c_stride = n,
+                            .accumulate = ADD};
 
-    for (int64_t i = 0; i < m; i += mr, packed += mr * k)
-        for (int64_t l = 0; l < k; l++) {
-            const int64_t rows = smaller(mr, m - i);
-
-            memcpy(packed + l * mr, a + l * lda + i, (size_t)rows * sizeof *a);
-            memset(packed + l * mr + rows, 0, (size_t)(mr - rows) * sizeof *a);
-        }
-    job->kernels->gemm(m, n, k, s->packed, b, c, ldc, 1);
+    return samc_train_product(&s->t, &p, b, n, 1);
 }
 
 /* ---------------------------------------------------------------------------- gathering */
@@ -137,17 +130,6 @@ static void gather_queries(const batch_job *job, int64_t group, int64_t head, in
     }
 }
 
-/* q . table rows for every distance, columns by distance (qy - ky + window - 1). */
-static void relative_products(const batch_job *job, lane_scratch *s, int64_t m)
-{
-    const samc_attention_batch *a = job->a;
-    const int64_t hd = a->head_dim, size = 2 * a->window - 1, nr = job->kernels->gemm_nr;
-    const samc_panels h = {s->table[0], nr, hd * nr}, w = {s->table[1], nr, hd * nr};
-
-    job->kernels->gemm_rows(m, size, hd, s->q, hd, &h, s->rel_h, size, 0);
-    job->kernels->gemm_rows(m, size, hd, s->q, hd, &w, s->rel_w, size, 0);
-}
-
 /* The bias of query i of the tile (i-th of the group: `index`) over all keys. */
 static void relative_bias(const batch_job *job, const lane_scratch *s, int64_t i, int64_t index,
                           float *bias)
@@ -162,69 +144,64 @@ static void relative_bias(const batch_job *job, const lane_scratch *s, int64_t i
 }
 
 /* Scores of a tile of queries, scaled and biased. */
-static void tile_scores(const batch_job *job, lane_scratch *s, const samc_panels *keys,
-                        int64_t first, int64_t m)
+static samc_status tile_scores(const batch_job *job, lane_scratch *s, int64_t first, int64_t m)
 {
     const samc_attention_batch *a = job->a;
-    const float scale = 1.0f / sqrtf((float)a->head_dim);
+    const int64_t hd = a->head_dim, size = 2 * a->window - 1;
 
-    job->kernels->gemm_rows(m, a->n_keys, a->head_dim, s->q, a->head_dim, keys, s->scores,
-                            a->n_keys, 0);
-    job->kernels->scale(s->scores, m * a->n_keys, scale);
+    SAMC_TRY(rows_by_columns(s, m, a->n_keys, hd, s->q, s->k, s->scores));
+    job->kernels->scale(s->scores, m * a->n_keys, 1.0f / sqrtf((float)hd));
     if (!a->window)
-        return;
-    relative_products(job, s, m);
+        return SAMC_OK;
+    /* q . table rows for every distance, columns by distance (qy - ky + window - 1) */
+    SAMC_TRY(rows_by_columns(s, m, size, hd, s->q, a->rel_h, s->rel_h));
+    SAMC_TRY(rows_by_columns(s, m, size, hd, s->q, a->rel_w, s->rel_w));
     for (int64_t i = 0; i < m; i++) {
         relative_bias(job, s, i, first + i, s->bias);
         job->kernels->epilogue(s->scores + i * a->n_keys, a->n_keys, s->bias, SAMC_ACT_NONE, NULL);
     }
-}
-
-static void pack_tables(const batch_job *job, lane_scratch *s)
-{
-    const samc_attention_batch *a = job->a;
-
-    if (!a->window)
-        return;
-    (void)pack_transposed(job, a->rel_h, a->head_dim, a->head_dim, 2 * a->window - 1, s->table[0]);
-    (void)pack_transposed(job, a->rel_w, a->head_dim, a->head_dim, 2 * a->window - 1, s->table[1]);
+    return SAMC_OK;
 }
 
 /* ---------------------------------------------------------------------------- forward */
+
+static samc_status forward_queries(const batch_job *job, lane_scratch *s, int64_t task,
+                                   int64_t first, int64_t m)
+{
+    const samc_attention_batch *a = job->a;
+    const int64_t group = task / a->heads, head = task % a->heads, hd = a->head_dim;
+
+    gather_queries(job, group, head, first, m, a->q, a->q_stride, s->q);
+    SAMC_TRY(tile_scores(job, s, first, m));
+    for (int64_t i = 0; i < m; i++) {
+        float max = -INFINITY, sum = 0.0f, *row = s->scores + i * a->n_keys;
+
+        (void)job->kernels->softmax_step(row, a->n_keys, 1.0f, NULL, &max, &sum);
+        job->kernels->scale(row, a->n_keys, 1.0f / sum);
+        job->lse[task * a->n_queries + first + i] = max + logf(sum);
+    }
+    SAMC_TRY(rows_by_rows(s, m, hd, a->n_keys, s->scores, s->v, s->out, SET));
+    for (int64_t i = 0; i < m; i++) {
+        const int64_t row = query_row(a, group, first + i);
+
+        if (row >= 0)
+            memcpy(job->out_rows + row * job->out_stride + head * hd, s->out + i * hd,
+                   (size_t)hd * sizeof(float));
+    }
+    return SAMC_OK;
+}
 
 static void forward_tile(void *arg, int64_t task, int32_t lane)
 {
     const batch_job *job = arg;
     const samc_attention_batch *a = job->a;
-    const int64_t group = task / a->heads, head = task % a->heads, hd = a->head_dim;
     lane_scratch *s = &job->lanes[lane];
-    samc_panels keys, values;
+    samc_status status = SAMC_OK;
 
-    gather_keys(job, group, head, s);
-    pack_tables(job, s);
-    keys = pack_transposed(job, s->k, hd, hd, a->n_keys, s->panels[0]);
-    values = pack_rows(job, s->v, hd, a->n_keys, hd, s->panels[1]);
-    for (int64_t first = 0; first < a->n_queries; first += TILE_QUERIES) {
-        const int64_t m = smaller(TILE_QUERIES, a->n_queries - first);
-
-        gather_queries(job, group, head, first, m, a->q, a->q_stride, s->q);
-        tile_scores(job, s, &keys, first, m);
-        for (int64_t i = 0; i < m; i++) {
-            float max = -INFINITY, sum = 0.0f, *row = s->scores + i * a->n_keys;
-
-            (void)job->kernels->softmax_step(row, a->n_keys, 1.0f, NULL, &max, &sum);
-            job->kernels->scale(row, a->n_keys, 1.0f / sum);
-            job->lse[(group * a->heads + head) * a->n_queries + first + i] = max + logf(sum);
-        }
-        job->kernels->gemm_rows(m, hd, a->n_keys, s->scores, a->n_keys, &values, s->out, hd, 0);
-        for (int64_t i = 0; i < m; i++) {
-            const int64_t row = query_row(a, group, first + i);
-
-            if (row >= 0)
-                memcpy(job->out_rows + row * job->out_stride + head * hd, s->out + i * hd,
-                       (size_t)hd * sizeof(float));
-        }
-    }
+    gather_keys(job, task / a->heads, task % a->heads, s);
+    for (int64_t first = 0; first < a->n_queries && status == SAMC_OK; first += job->queries)
+        status = forward_queries(job, s, task, first, smaller(job->queries, a->n_queries - first));
+    job->status[task] = status;
 }
 
 /* ---------------------------------------------------------------------------- backward */
@@ -249,14 +226,27 @@ static void tile_dscores(const batch_job *job, lane_scratch *s, int64_t group, i
     }
 }
 
+/* Four sums side by side: an addition need not wait for the one before. */
+static float sum_of(const float *x, int64_t n)
+{
+    float part[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+    int64_t i = 0;
+
+    for (; i + 4 <= n; i += 4)
+        for (int j = 0; j < 4; j++)
+            part[j] += x[i + j];
+    for (; i < n; i++)
+        part[0] += x[i];
+    return (part[0] + part[1]) + (part[2] + part[3]);
+}
+
 /* The tables' part: sums of dscores over key rows and columns, by distance. */
-static void tile_relative(const batch_job *job, lane_scratch *s, int64_t task, int64_t first,
-                          int64_t m, float *dq)
+static samc_status tile_relative(const batch_job *job, lane_scratch *s, int64_t task, int64_t first,
+                                 int64_t m, float *dq)
 {
     const samc_attention_batch *a = job->a;
     const int64_t window = a->window, size = 2 * window - 1, hd = a->head_dim;
     float *tables = job->table_parts + task * 2 * size * hd;
-    samc_panels b;
 
     memset(s->drel_h, 0, (size_t)(m * size) * sizeof *s->drel_h);
     memset(s->drel_w, 0, (size_t)(m * size) * sizeof *s->drel_w);
@@ -265,20 +255,20 @@ static void tile_relative(const batch_job *job, lane_scratch *s, int64_t task, i
         float *h = s->drel_h + i * size + (first + i) / window + window - 1;
         float *w = s->drel_w + i * size + (first + i) % window + window - 1;
 
-        for (int64_t ky = 0; ky < window; ky++)
-            for (int64_t kx = 0; kx < window; kx++) {
-                h[-ky] += d[ky * window + kx];
-                w[-kx] += d[ky * window + kx];
-            }
+        memcpy(s->bias, d, (size_t)window * sizeof *d);
+        for (int64_t ky = 1; ky < window; ky++)
+            for (int64_t kx = 0; kx < window; kx++)
+                s->bias[kx] += d[ky * window + kx];
+        for (int64_t k = 0; k < window; k++) {
+            h[-k] = sum_of(d + k * window, window);
+            w[-k] = s->bias[k];
+        }
     }
     /* dq += drel table; dtable += drel^T q */
-    b = pack_rows(job, a->rel_h, hd, size, hd, s->panels[3]);
-    job->kernels->gemm_rows(m, hd, size, s->drel_h, size, &b, dq, hd, 1);
-    b = pack_rows(job, a->rel_w, hd, size, hd, s->panels[3]);
-    job->kernels->gemm_rows(m, hd, size, s->drel_w, size, &b, dq, hd, 1);
-    b = pack_rows(job, s->q, hd, m, hd, s->panels[3]);
-    product_transposed(job, s, size, hd, m, s->drel_h, size, &b, tables, hd);
-    product_transposed(job, s, size, hd, m, s->drel_w, size, &b, tables + size * hd, hd);
+    SAMC_TRY(rows_by_rows(s, m, hd, size, s->drel_h, a->rel_h, dq, ADD));
+    SAMC_TRY(rows_by_rows(s, m, hd, size, s->drel_w, a->rel_w, dq, ADD));
+    SAMC_TRY(columns_by_rows(s, size, hd, m, s->drel_h, s->q, tables));
+    return columns_by_rows(s, size, hd, m, s->drel_w, s->q, tables + size * hd);
 }
 
 static void scatter_keys(const batch_job *job, int64_t group, int64_t head, const lane_scratch *s)
@@ -304,30 +294,27 @@ static void scatter_keys(const batch_job *job, int64_t group, int64_t head, cons
     }
 }
 
-static void backward_queries(const batch_job *job, lane_scratch *s, const samc_panels panels[3],
-                             int64_t task, int64_t first, int64_t m)
+static samc_status backward_queries(const batch_job *job, lane_scratch *s, int64_t task,
+                                    int64_t first, int64_t m)
 {
     const samc_attention_batch *a = job->a;
     const int64_t group = task / a->heads, head = task % a->heads, hd = a->head_dim;
     const float scale = 1.0f / sqrtf((float)hd);
     float *dq = s->out;
-    samc_panels b;
 
     gather_queries(job, group, head, first, m, a->q, a->q_stride, s->q);
     gather_queries(job, group, head, first, m, job->out, job->out_stride, s->out);
     gather_queries(job, group, head, first, m, job->dout, job->out_stride, s->dout);
-    tile_scores(job, s, &panels[0], first, m);
-    job->kernels->gemm_rows(m, a->n_keys, hd, s->dout, hd, &panels[1], s->dscores, a->n_keys, 0);
+    SAMC_TRY(tile_scores(job, s, first, m));
+    SAMC_TRY(rows_by_columns(s, m, a->n_keys, hd, s->dout, s->v, s->dscores));
     tile_dscores(job, s, group, head, first, m);
-    b = pack_rows(job, s->dout, hd, m, hd, s->panels[3]);
-    product_transposed(job, s, a->n_keys, hd, m, s->scores, a->n_keys, &b, s->dv, hd);
-    job->kernels->gemm_rows(m, hd, a->n_keys, s->dscores, a->n_keys, &panels[2], dq, hd, 0);
+    SAMC_TRY(columns_by_rows(s, a->n_keys, hd, m, s->scores, s->dout, s->dv));
+    SAMC_TRY(rows_by_rows(s, m, hd, a->n_keys, s->dscores, s->k, dq, SET));
     job->kernels->scale(dq, m * hd, scale);
     if (a->window)
-        tile_relative(job, s, task, first, m, dq);
-    b = pack_rows(job, s->q, hd, m, hd, s->panels[3]);
+        SAMC_TRY(tile_relative(job, s, task, first, m, dq));
     job->kernels->scale(s->dscores, m * a->n_keys, scale);
-    product_transposed(job, s, a->n_keys, hd, m, s->dscores, a->n_keys, &b, s->dk, hd);
+    SAMC_TRY(columns_by_rows(s, a->n_keys, hd, m, s->dscores, s->q, s->dk));
     for (int64_t i = 0; i < m; i++) {
         const int64_t row = query_row(a, group, first + i);
 
@@ -335,6 +322,7 @@ static void backward_queries(const batch_job *job, lane_scratch *s, const samc_p
             memcpy(job->g->dq + row * a->q_stride + head * hd, dq + i * hd,
                    (size_t)hd * sizeof(float));
     }
+    return SAMC_OK;
 }
 
 static void backward_tile(void *arg, int64_t task, int32_t lane)
@@ -343,33 +331,32 @@ static void backward_tile(void *arg, int64_t task, int32_t lane)
     const samc_attention_batch *a = job->a;
     const int64_t hd = a->head_dim;
     lane_scratch *s = &job->lanes[lane];
-    samc_panels panels[3];
+    samc_status status = SAMC_OK;
 
     gather_keys(job, task / a->heads, task % a->heads, s);
-    pack_tables(job, s);
-    panels[0] = pack_transposed(job, s->k, hd, hd, a->n_keys, s->panels[0]);
-    panels[1] = pack_transposed(job, s->v, hd, hd, a->n_keys, s->panels[1]);
-    panels[2] = pack_rows(job, s->k, hd, a->n_keys, hd, s->panels[2]);
     memset(s->dk, 0, (size_t)(a->n_keys * hd) * sizeof *s->dk);
     memset(s->dv, 0, (size_t)(a->n_keys * hd) * sizeof *s->dv);
-    for (int64_t first = 0; first < a->n_queries; first += TILE_QUERIES)
-        backward_queries(job, s, panels, task, first, smaller(TILE_QUERIES, a->n_queries - first));
+    for (int64_t first = 0; first < a->n_queries && status == SAMC_OK; first += job->queries)
+        status = backward_queries(job, s, task, first, smaller(job->queries, a->n_queries - first));
     scatter_keys(job, task / a->heads, task % a->heads, s);
+    job->status[task] = status;
 }
 
 /* ---------------------------------------------------------------------------- entry points */
 
-static samc_status take_lanes(const samc_train_call *t, batch_job *job)
+static samc_status begin(const samc_train_call *t, batch_job *job)
 {
     const samc_attention_batch *a = job->a;
     const int64_t hd = a->head_dim, size = a->window ? 2 * a->window - 1 : 1;
-    const int64_t nr = job->kernels->gemm_nr, mr = job->kernels->gemm_mr;
-    const int64_t tall = round_up(a->n_keys > size ? a->n_keys : size, mr) * TILE_QUERIES;
-    const int64_t panel = (round_up(a->n_keys, nr) + nr) * round_up(hd, nr);
-    const int64_t small = round_up(hd, nr) * (size > TILE_QUERIES ? size : TILE_QUERIES);
+    const int64_t fit = TILE_SCORES / a->n_keys > MIN_QUERIES ? TILE_SCORES / a->n_keys
+                                                              : MIN_QUERIES;
+    const int64_t queries = smaller(fit, a->n_queries);
     const int32_t lanes = samc_threads_count(t->call->threads);
     samc_arena *arena = t->call->arena;
 
+    job->queries = queries;
+    SAMC_TRY(samc_arena_take(arena, (size_t)(a->groups * a->heads), sizeof *job->status,
+                             &job->status, t->error));
     SAMC_TRY(samc_arena_take(arena, (size_t)lanes, sizeof *job->lanes, &job->lanes, t->error));
     for (int32_t lane = 0; lane < lanes; lane++) {
         lane_scratch *s = &job->lanes[lane];
@@ -377,33 +364,40 @@ static samc_status take_lanes(const samc_train_call *t, batch_job *job)
             float **array;
             int64_t floats;
         } wanted[] = {
-            {&s->q, TILE_QUERIES * hd},
+            {&s->q, queries * hd},
             {&s->k, a->n_keys * hd},
             {&s->v, a->n_keys * hd},
-            {&s->dout, TILE_QUERIES * hd},
+            {&s->dout, queries * hd},
             {&s->dk, a->n_keys * hd},
             {&s->dv, a->n_keys * hd},
-            {&s->scores, TILE_QUERIES * a->n_keys},
-            {&s->dscores, TILE_QUERIES * a->n_keys},
-            {&s->rel_h, TILE_QUERIES * size},
-            {&s->rel_w, TILE_QUERIES * size},
-            {&s->drel_h, TILE_QUERIES * size},
-            {&s->drel_w, TILE_QUERIES * size},
+            {&s->scores, queries * a->n_keys},
+            {&s->dscores, queries * a->n_keys},
+            {&s->rel_h, queries * size},
+            {&s->rel_w, queries * size},
+            {&s->drel_h, queries * size},
+            {&s->drel_w, queries * size},
             {&s->bias, a->n_keys},
-            {&s->out, TILE_QUERIES * hd},
-            {&s->packed, tall},
-            {&s->panels[0], panel},
-            {&s->panels[1], panel},
-            {&s->panels[2], panel},
-            {&s->panels[3], small},
-            {&s->table[0], round_up(size, nr) * hd},
-            {&s->table[1], round_up(size, nr) * hd},
+            {&s->out, queries * hd},
         };
 
         for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
             SAMC_TRY(samc_arena_take(arena, (size_t)wanted[i].floats, sizeof(float),
                                      wanted[i].array, t->error));
+        s->call = (samc_call){.kernels = t->call->kernels, .arena = &t->lanes[lane]};
+        s->t = (samc_train_call){&s->call, t->params, NULL, t->bf16, NULL};
     }
+    return SAMC_OK;
+}
+
+/* Runs a tile for every head of every group. */
+static samc_status run_tasks(const samc_train_call *t, batch_job *job, samc_tile_fn tile)
+{
+    const int64_t tasks = job->a->groups * job->a->heads;
+
+    samc_threads_run(t->call->threads, tasks, tile, job);
+    for (int64_t i = 0; i < tasks; i++)
+        if (job->status[i] != SAMC_OK)
+            return samc_error_set(t->error, job->status[i], "not enough memory for attention");
     return SAMC_OK;
 }
 
@@ -419,8 +413,8 @@ samc_status samc_attention_batch_forward(const samc_train_call *t,
                      .lse = lse};
     samc_status status = SAMC_OK;
 
-    SAMC_CHECK(take_lanes(t, &job));
-    samc_threads_run(t->call->threads, attention->groups * attention->heads, forward_tile, &job);
+    SAMC_CHECK(begin(t, &job));
+    status = run_tasks(t, &job, forward_tile);
 
 cleanup:
     samc_arena_give_back(t->call->arena, mark);
@@ -454,7 +448,7 @@ samc_status samc_attention_batch_backward(const samc_train_call *t, const samc_a
                      .lse_in = lse};
     samc_status status = SAMC_OK;
 
-    SAMC_CHECK(take_lanes(t, &job));
+    SAMC_CHECK(begin(t, &job));
     if (gradients->dpad_k) {
         SAMC_CHECK(samc_arena_take(t->call->arena, (size_t)(tasks * 2 * hd), sizeof(float),
                                    &job.pad_parts, t->error));
@@ -465,7 +459,7 @@ samc_status samc_attention_batch_backward(const samc_train_call *t, const samc_a
                                    &job.table_parts, t->error));
         memset(job.table_parts, 0, (size_t)(tasks * 2 * table) * sizeof(float));
     }
-    samc_threads_run(t->call->threads, tasks, backward_tile, &job);
+    SAMC_CHECK(run_tasks(t, &job, backward_tile));
     if (gradients->dpad_k) {
         add_parts(a, job.pad_parts, 2 * hd, hd, hd, gradients->dpad_k);
         add_parts(a, job.pad_parts + hd, 2 * hd, hd, hd, gradients->dpad_v);
