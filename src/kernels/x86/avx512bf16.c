@@ -43,10 +43,13 @@ static void pack_rows(const float *a, int64_t lda, int64_t m, int64_t k, uint32_
 /* 16 columns of two rows: the bf16 of `low` and `high` side by side. */
 static __m512i interleave(__m512 low, __m512 high)
 {
-    const __m512i l = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(low));
-    const __m512i h = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(high));
+    /* word i of the rounded 32 goes to 2 i, word 16 + i to 2 i + 1 */
+    const __m512i order = _mm512_setr_epi32(0x00100000, 0x00110001, 0x00120002, 0x00130003,
+                                            0x00140004, 0x00150005, 0x00160006, 0x00170007,
+                                            0x00180008, 0x00190009, 0x001A000A, 0x001B000B,
+                                            0x001C000C, 0x001D000D, 0x001E000E, 0x001F000F);
 
-    return _mm512_or_si512(l, _mm512_slli_epi32(h, 16));
+    return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low));
 }
 
 static void pack_columns(const float *b, int64_t ldb, int64_t k, int64_t n, uint32_t *out,
@@ -65,22 +68,58 @@ static void pack_columns(const float *b, int64_t ldb, int64_t k, int64_t n, uint
     }
 }
 
-/* A column of 16 rows is gathered, then stored as a row. */
+/* 16 x 16 elements change places: pairs of rows, then of pairs, then of quarters of a register. */
+static inline __attribute__((always_inline)) void transpose_square(__m512i r[16])
+{
+    __m512i t[16];
+
+#pragma GCC unroll 16
+    for (int i = 0; i < 8; i++) {
+        t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 2; j++) {
+            r[4 * i + 2 * j] = _mm512_unpacklo_epi64(t[4 * i + j], t[4 * i + 2 + j]);
+            r[4 * i + 2 * j + 1] = _mm512_unpackhi_epi64(t[4 * i + j], t[4 * i + 2 + j]);
+        }
+        /* quarter q of r[4 i + c] is column 4 q + c of rows 4 i … 4 i + 3 */
+#pragma GCC unroll 16
+    for (int c = 0; c < 4; c++) {
+        const __m512i even = _mm512_shuffle_i32x4(r[c], r[4 + c], 0x88);
+        const __m512i odd = _mm512_shuffle_i32x4(r[c], r[4 + c], 0xDD);
+        const __m512i even2 = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0x88);
+        const __m512i odd2 = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0xDD);
+
+        t[c] = _mm512_shuffle_i32x4(even, even2, 0x88);
+        t[4 + c] = _mm512_shuffle_i32x4(odd, odd2, 0x88);
+        t[8 + c] = _mm512_shuffle_i32x4(even, even2, 0xDD);
+        t[12 + c] = _mm512_shuffle_i32x4(odd, odd2, 0xDD);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++)
+        r[i] = t[i];
+}
+
 static void transpose(const uint32_t *in, int64_t ldi, int64_t m, int64_t n, uint32_t *out,
                       int64_t ldo)
 {
-    const __m512i steps = _mm512_mullo_epi32(
-        _mm512_set1_epi32((int)ldi),
-        _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    for (int64_t i = 0; i < m; i += 16)
+        for (int64_t l = 0; l < n; l += 16) {
+            const int64_t rows = m - i < 16 ? m - i : 16, columns = n - l < 16 ? n - l : 16;
+            const __mmask16 read = (__mmask16)((1u << columns) - 1u);
+            const __mmask16 write = (__mmask16)((1u << rows) - 1u);
+            __m512i r[16];
 
-    for (int64_t i = 0; i < m; i += 16) {
-        const __mmask16 mask = m - i < 16 ? (__mmask16)((1u << (m - i)) - 1u) : 0xFFFF;
-
-        for (int64_t l = 0; l < n; l++)
-            _mm512_mask_storeu_epi32(out + l * ldo + i, mask,
-                                     _mm512_mask_i32gather_epi32(_mm512_setzero_si512(), mask,
-                                                                 steps, in + i * ldi + l, 4));
-    }
+            for (int k = 0; k < 16; k++)
+                r[k] = k < rows ? _mm512_maskz_loadu_epi32(read, in + (i + k) * ldi + l)
+                                : _mm512_setzero_si512();
+            transpose_square(r);
+            for (int k = 0; k < 16; k++)
+                if (k < columns)
+                    _mm512_mask_storeu_epi32(out + (l + k) * ldo + i, write, r[k]);
+        }
 }
 
 static inline __attribute__((always_inline)) void tile(const int rows, int64_t n, int64_t pairs,
