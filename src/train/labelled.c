@@ -219,9 +219,9 @@ static samc_status make_cutout(void *user, samc_source *source, size_t index, sa
 
         draw_focus(random, &map, focus);
         value = map.labels[(size_t)focus[1] * (size_t)map.photo.view.width + (size_t)focus[0]];
-        if (value) { /* 0: there is hardly anything: take what there is */
+        if (values[value]) { /* else there is hardly anything of a label: take what there is */
             memset(values, 0, sizeof values);
-            values[value] = !source->ignore[value];
+            values[value] = 1;
             label = source->names.names[value];
         }
     }
