@@ -148,6 +148,8 @@ void cli_session_close(cli_session *session);
  * vit_l, vit_h is looked for where `samc download` puts it. *path is the caller's to free().
  * Errors: IO (nothing found: the message lists the places), MEMORY. */
 samc_status cli_model_find(const char *name, char **path, samc_error *error);
+/* The folder of the running binary, or an empty string where the system does not say. */
+void cli_binary_folder(char *folder, size_t size);
 /* folder/name; *path is the caller's to free(). Errors: MEMORY. */
 samc_status cli_path_join(const char *folder, const char *name, char **path, samc_error *error);
 /* ${XDG_DATA_HOME:-~/.local/share}/samc; *path is the caller's to free(). Errors: IO, MEMORY. */
@@ -202,6 +204,9 @@ void cli_progress_end(cli_progress *progress);
  * ours gets their number), turns SIGPIPE and SIGXFSZ into write errors, and catches SIGINT and
  * SIGTERM: the first asks to stop, the second one ends the process. */
 void cli_process_begin(void);
+/* Makes one more signal ask to stop. `text` (may be NULL) is printed on stderr when the first one
+ * comes, and must live on. */
+void cli_stop_also(int number, const char *text);
 /* The number of the signal that asked to stop, or 0. */
 int cli_stop_signal(void);
 /* Flushes stdout; turns `code` into CLI_OUTPUT if anything written there was lost, and into

@@ -88,8 +88,7 @@ cleanup:
     return status;
 }
 
-/* The folder of the running binary, or an empty string where the system does not say. */
-static void binary_folder(char *folder, size_t size)
+void cli_binary_folder(char *folder, size_t size)
 {
     ssize_t length = readlink("/proc/self/exe", folder, size - 1);
     char *slash;
@@ -113,7 +112,7 @@ samc_status cli_model_find(const char *name, char **path, samc_error *error)
         name = getenv("SAMC_MODEL");
     if (name && name[0])
         return find_named(name, path, error);
-    binary_folder(folder, sizeof folder);
+    cli_binary_folder(folder, sizeof folder);
     for (size_t i = 0; folder[0] && i < sizeof beside / sizeof beside[0]; i++) {
         SAMC_TRY(cli_path_join(folder, beside[i], &candidate, error));
         if (is_file(candidate)) {

@@ -10,10 +10,29 @@
 #include <unistd.h>
 
 static volatile sig_atomic_t stop_signal;
+static const char *volatile stop_text;
+static volatile size_t stop_length;
 
 static void note_stop(int number)
 {
+    const int saved = errno;
+
+    if (!stop_signal && stop_text && write(STDERR_FILENO, stop_text, stop_length) < 0)
+        stop_text = NULL; /* nobody listens */
     stop_signal = number;
+    errno = saved;
+}
+
+/* Asks to stop at the first signal of this number; the second one does not wait. */
+static void catch_stop(int number)
+{
+    struct sigaction action;
+
+    memset(&action, 0, sizeof action);
+    (void)sigemptyset(&action.sa_mask);
+    action.sa_handler = note_stop;
+    action.sa_flags = (int)SA_RESETHAND;
+    (void)sigaction(number, &action, NULL);
 }
 
 void cli_process_begin(void)
@@ -32,10 +51,15 @@ void cli_process_begin(void)
     action.sa_handler = SIG_IGN;
     (void)sigaction(SIGPIPE, &action, NULL);
     (void)sigaction(SIGXFSZ, &action, NULL); /* a file over `ulimit -f`: a write error too */
-    action.sa_handler = note_stop;
-    action.sa_flags = (int)SA_RESETHAND; /* the second Ctrl-C does not wait */
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
+    catch_stop(SIGINT);
+    catch_stop(SIGTERM);
+}
+
+void cli_stop_also(int number, const char *text)
+{
+    stop_length = text ? strlen(text) : 0;
+    stop_text = text;
+    catch_stop(number);
 }
 
 int cli_stop_signal(void)

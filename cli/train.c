@@ -6,6 +6,8 @@
 
 #include "cli.h"
 
+#include "ranks.h"
+
 #include "base/file.h"
 #include "train/run.h"
 
@@ -55,7 +57,7 @@ static const cli_option options[] = {
     CLI_OPTION_KERNELS,
     /* settings, in any order: train/settings.c knows their names, ranges and defaults */
     {"steps", KEY_SETTING + 0, "N", "stop after N steps of the run (default: never)"},
-    {"batch", KEY_SETTING + 1, "N", "photos a step (8)"},
+    {"batch", KEY_SETTING + 1, "N", "photos a step, shared among the ranks of mpirun (8)"},
     {"masks", KEY_SETTING + 2, "N", "masks a photo, at most (4)"},
     {"rounds", KEY_SETTING + 3, "N", "prompts a mask, one after the other (3; the paper: 11)"},
     {"both", KEY_SETTING + 4, "0|1",
@@ -92,7 +94,9 @@ const cli_command cli_train = {
     "clicks where it is wrong. A recipe says where photos come from (docs/TRAINING.md;\n"
     "`samc samples` shows what it makes). RUN/checkpoint.safetensors holds everything a run needs\n"
     "to go on, bit by bit as if it had never stopped; `samc export` takes the model out of it.\n"
-    "RUN/metrics.csv has a row for every 20 steps. Ctrl-C saves and ends.",
+    "RUN/metrics.csv has a row for every 20 steps. Ctrl-C saves and ends.\n"
+    "`mpirun -n N samc train ...` shares each step's photos among N ranks, on one machine or\n"
+    "several, where samc was built with MPI; it is the same run as on one.",
     "Examples:\n"
     "  samc train tools/model/recipe.json -o run --from models/samc-default.safetensors\n"
     "  samc train tools/model/recipe.json -o run --resume --rate 1e-4\n"
@@ -109,7 +113,8 @@ typedef struct arguments {
     const char *recipe;
     cli_session_options session;
     char *settings[MAX_SETTINGS];
-    int live; /* a line that is written over */
+    int live;  /* a line that is written over */
+    int quiet; /* notes: those that every rank has */
     time_t shown;
 } arguments;
 
@@ -117,9 +122,14 @@ static void on_note(void *user, const char *message)
 {
     arguments *a = user;
 
+    if (a->quiet)
+        return;
     if (a->live)
         (void)fputs("\r\033[K", stderr);
-    cli_note("%s", message);
+    if (samc_ranks_is_first(a->run.ranks))
+        cli_note("%s", message);
+    else
+        cli_note("rank %d: %s", (int)a->run.ranks->rank, message);
 }
 
 static void print_left(char *text, size_t size, double seconds)
@@ -139,6 +149,8 @@ static int on_tick(void *user, const samc_run_tick *tick)
     arguments *a = user;
     char left[40];
 
+    if (!samc_ranks_is_first(a->run.ranks))
+        return cli_stop_signal() != 0;
     if (tick->skipped && tick->row)
         cli_note("%s%" PRId64 " steps had no finite gradient and changed nothing",
                  a->live ? "\r" : "", tick->skipped);
@@ -170,41 +182,81 @@ static samc_status read_text(const char *path, char **text, samc_error *error)
     return *text ? SAMC_OK : samc_error_memory(error, file.size + 1);
 }
 
-static int train(arguments *a)
+/* What a run needs, all owned. */
+typedef struct needs {
+    samc_context *context;
+    samc_samples *samples;
+    char *text, *from;
+} needs;
+
+static samc_status gather(arguments *a, needs *n, samc_error *error)
 {
     samc_context_options context_options = SAMC_CONTEXT_OPTIONS_INIT;
-    samc_context *context = NULL;
-    samc_samples *samples = NULL;
-    char *text = NULL, *from = NULL;
-    samc_status status = SAMC_OK;
-    int code = CLI_OK;
-    samc_error error;
 
     context_options.threads = (int32_t)a->session.threads;
     context_options.kernels = a->session.kernels;
-    SAMC_CHECK(samc_context_create(&context_options, &context, &error));
-    SAMC_CHECK(read_text(a->recipe, &text, &error));
-    SAMC_CHECK(samc_samples_open(a->recipe, on_note, a, &samples, &error));
+    if (a->run.ranks && context_options.threads == 0)
+        context_options.threads = cli_ranks_threads(a->run.ranks);
+    SAMC_TRY(samc_context_create(&context_options, &n->context, error));
+    SAMC_TRY(read_text(a->recipe, &n->text, error));
+    a->quiet = !samc_ranks_is_first(a->run.ranks);
+    SAMC_TRY(samc_samples_open(a->recipe, on_note, a, &n->samples, error));
+    a->quiet = 0;
     if (!a->run.resume) {
-        SAMC_CHECK(cli_model_find(a->run.from, &from, &error));
-        a->run.from = from;
+        SAMC_TRY(cli_model_find(a->run.from, &n->from, error));
+        a->run.from = n->from;
     }
-    a->run.recipe = text;
-    a->run.samples = samples;
-    a->live = isatty(STDERR_FILENO);
-    status = samc_run(context, &a->run, &error);
-    if (a->live)
-        (void)fputc('\n', stderr);
+    a->run.recipe = n->text;
+    a->run.samples = n->samples;
+    if (a->run.ranks && a->run.ranks->rank == 0)
+        cli_note("%d ranks with %d thread%s each", (int)a->run.ranks->size,
+                 (int)context_options.threads, context_options.threads == 1 ? "" : "s");
+    return SAMC_OK;
+}
 
-cleanup:
-    if (status != SAMC_OK)
-        code = cli_report(&error);
-    if (status == SAMC_ERROR_ARGUMENT || status == SAMC_ERROR_UNSUPPORTED)
+/* Prints why a rank has stopped: what all ranks agree on says the first of them, and a rank that
+ * they cannot hear any more speaks for itself. */
+static int report(const arguments *a, samc_error *error)
+{
+    const samc_ranks *ranks = a->run.ranks;
+    samc_error own = *error;
+    int code;
+
+    if (ranks && ranks->apart)
+        (void)samc_error_set(&own, error->status,
+                             "rank %d: %.250s. What was saved last in %.180s stays: go on with "
+                             "--resume",
+                             (int)ranks->rank, error->message, a->run.folder);
+    code = samc_ranks_is_first(ranks) || ranks->apart ? cli_report(&own) : CLI_FAILED;
+    if (error->status == SAMC_ERROR_ARGUMENT || error->status == SAMC_ERROR_UNSUPPORTED)
         code = CLI_USAGE;
-    samc_samples_free(samples);
-    samc_context_free(context);
-    free(text);
-    free(from);
+    return code;
+}
+
+static int train(arguments *a)
+{
+    needs n = {NULL, NULL, NULL, NULL};
+    samc_status status;
+    int code = CLI_OK;
+    samc_error error;
+
+    status = cli_ranks_join(a->run.folder, &a->run.ranks, &error);
+    if (status == SAMC_OK)
+        status = samc_ranks_meet(a->run.ranks, gather(a, &n, &error), NULL, 0, &error);
+    if (status == SAMC_OK) {
+        a->live = samc_ranks_is_first(a->run.ranks) && isatty(STDERR_FILENO);
+        status = samc_run(n.context, &a->run, &error);
+        if (a->live)
+            (void)fputc('\n', stderr);
+    }
+    if (status != SAMC_OK)
+        code = report(a, &error);
+    samc_samples_free(n.samples);
+    samc_context_free(n.context);
+    free(n.text);
+    free(n.from);
+    if (a->run.ranks)
+        a->run.ranks->leave(a->run.ranks);
     return code;
 }
 

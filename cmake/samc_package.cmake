@@ -65,6 +65,9 @@ endforeach()
 
 install(FILES include/samc.h include/samc_io.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS samc RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+if(TARGET samc_mpi)
+    install(TARGETS samc_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/samc)
+endif()
 file(GLOB samc_models CONFIGURE_DEPENDS models/*.safetensors models/*.md)
 install(FILES ${samc_models} DESTINATION ${CMAKE_INSTALL_DATADIR}/samc)
 install(FILES README.md LICENSE NOTICE CHANGELOG.md docs/MODEL.md

@@ -49,6 +49,7 @@ static samc_status fill(const samc_config *config, samc_train_batch *batch, samc
 
     for (int64_t i = 0; i < batch->photos; i++)
         batch->masks += batch->samples[i].n_masks;
+    batch->step_masks = batch->masks;
     SAMC_TRY(samc_alloc(photos * tokens, patch * sizeof(float), &batch->patches, error));
     SAMC_TRY(samc_alloc((size_t)batch->masks, sizeof(int32_t), &batch->photo, error));
     SAMC_TRY(samc_alloc((size_t)batch->masks, sizeof(int32_t), &batch->number, error));

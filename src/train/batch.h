@@ -19,6 +19,7 @@ typedef struct samc_train_batch {
     float *targets;       /* [N][L][L] by samc_loss_target */
     samc_sample *samples; /* [B] */
     uint64_t first;       /* the first sample's index in the run */
+    int64_t step_masks;   /* of the whole step: N, unless other ranks (ranks.h) have some too */
 } samc_train_batch;
 
 /* Makes the batch of samples first .. first + photos - 1. A function of its arguments and the

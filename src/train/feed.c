@@ -30,7 +30,7 @@ static samc_status make(samc_feed *feed, int64_t step, samc_train_batch *batch)
     const samc_feed_options *o = &feed->options;
 
     return samc_train_batch_make(o->config, o->samples, o->seed,
-                                 (uint64_t)step * (uint64_t)o->photos, o->photos, o->max_masks,
+                                 (uint64_t)(step * o->stride + o->skip), o->photos, o->max_masks,
                                  batch, &feed->error);
 }
 

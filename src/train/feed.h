@@ -14,9 +14,11 @@ typedef struct samc_feed_options {
     const samc_config *config; /* lives as long as the feed */
     samc_samples *samples;     /* the same */
     uint64_t seed;
-    int64_t photos;    /* of a batch */
+    int64_t photos;    /* of a batch, */
+    int64_t stride;    /* of a step: more where other ranks (ranks.h) take some of them, */
+    int64_t skip;      /* and those of the step that come before */
     int32_t max_masks; /* of a photo */
-    int64_t first;     /* the first step; step s takes the samples s * photos … */
+    int64_t first;     /* the first step; step s takes the samples s * stride + skip … */
 } samc_feed_options;
 
 /* Starts. Errors: MEMORY (no thread can be started, among others). */

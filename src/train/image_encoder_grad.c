@@ -411,6 +411,12 @@ samc_status samc_train_encoder_forward(const samc_train_call *t, samc_train_enco
     return neck_forward(t, e, input_of(e, depth), embedding);
 }
 
+static void tell(const samc_train_encoder *e, int32_t layer)
+{
+    if (e->layer_done)
+        e->layer_done(e->user, layer);
+}
+
 samc_status samc_train_encoder_backward(const samc_train_call *t, samc_train_encoder *e,
                                         const float *patches, const float *keep, float *dembedding)
 {
@@ -426,15 +432,18 @@ samc_status samc_train_encoder_backward(const samc_train_call *t, samc_train_enc
                                    (size_t)e->config->encoder_dim * sizeof *again, &again,
                                    t->error));
     SAMC_CHECK(neck_backward(t, e, input_of(e, e->config->depth), dembedding, dx));
+    tell(e, e->config->depth + 1);
     for (int32_t i = e->config->depth - 1; i >= 0; i--) {
         /* the last block's cache is still there */
         if (e->recompute && i + 1 < e->config->depth)
             SAMC_CHECK(block_forward(t, e, i, keep, input_of(e, i), again));
         SAMC_CHECK(block_backward(t, e, i, keep, input_of(e, i), dx));
+        tell(e, i + 1);
     }
     for (int64_t b = 0; b < e->batch; b++)
         samc_rows_add(t, photo, dx + b * photo, t->params->gradients + e->pos_embed);
-    status = samc_dense_backward(t, &e->patch_embed, rows, patches, dx, NULL, 0);
+    SAMC_CHECK(samc_dense_backward(t, &e->patch_embed, rows, patches, dx, NULL, 0));
+    tell(e, 0);
 
 cleanup:
     samc_arena_give_back(t->call->arena, mark);

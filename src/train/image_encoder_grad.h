@@ -28,6 +28,10 @@ typedef struct samc_block_cache {
     float *active;   /* [B * T][mlp] */
 } samc_block_cache;
 
+/* Hears on the way back that the gradients of a layer (samc_param.layer; the neck counts as the one
+ * above the last block) are final. */
+typedef void (*samc_train_layer_fn)(void *user, int32_t layer);
+
 typedef struct samc_train_encoder {
     const samc_config *config;
     int64_t batch;
@@ -42,6 +46,8 @@ typedef struct samc_train_encoder {
     float *inputs;            /* [depth + 1][B * T][C]: what each block, and the neck, was given */
     float *branch;            /* [B * T][C]: scratch of a residual branch */
     float *narrow, *narrow_normed, *convolved; /* [B * T][E]: the neck */
+    samc_train_layer_fn layer_done;            /* NULL after create; the caller may set it … */
+    void *user;                                /* … and what it is given */
 } samc_train_encoder;
 
 /* Sets up for `batch` photos. `params` and their configuration must outlive it. Call

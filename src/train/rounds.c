@@ -351,7 +351,7 @@ samc_status samc_train_rounds(const samc_train_call *t, const samc_train_decoder
               .report = report};
     samc_status status = SAMC_OK;
 
-    k.mean_over = k.n * (set->prompts.rounds + (set->both != 0));
+    k.mean_over = rounds->batch->step_masks * (set->prompts.rounds + (set->both != 0));
     if (rounds->step >= (uint64_t)set->bce_steps)
         k.weights.bce = 0.0f;
     memset(report, 0, sizeof *report);

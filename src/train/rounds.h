@@ -16,7 +16,8 @@
 #include "train/mask_decoder_grad.h"
 #include "train/settings.h"
 
-/* What a step tells of itself. Losses are means over prompts and answers; a sum of several reports
+/* What a step tells of itself. Losses are means over prompts and answers (of the whole step: where
+ * ranks share one, the sum of their reports is the step's); a sum of several steps' reports
  * (samc_rounds_report_add) divided by its counts is their mean. */
 typedef struct samc_rounds_report {
     double loss, focal, dice, bce, iou;

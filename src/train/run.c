@@ -32,8 +32,8 @@ typedef struct run {
     FILE *stream;
     samc_trainer *trainer;
     samc_feed *feed;
-    samc_train_batch batch;
-    float *shown; /* [REPORT_MASKS][L][L]: answers of the batch's first masks */
+    samc_train_batch batch, next; /* of the last step; of the one to come */
+    float *shown;                 /* [REPORT_MASKS][L][L]: answers of the batch's first masks */
 
     samc_run_tick sums; /* since the last row */
     int64_t steps;
@@ -101,7 +101,7 @@ static samc_status resume(run *r, samc_error *error)
     samc_error note;
 
     SAMC_TRY(samc_checkpoint_open(r->checkpoint, &tensors, &note, error));
-    if (note.status != SAMC_OK && o->note)
+    if (note.status != SAMC_OK && o->note && samc_ranks_is_first(o->ranks))
         o->note(o->user, note.message);
     SAMC_CHECK(samc_tensors_verify(tensors, NULL, error));
     SAMC_CHECK(samc_checkpoint_restore(tensors, &r->params, &r->state, error));
@@ -133,7 +133,7 @@ static samc_status start(run *r, samc_error *error)
     samc_status status = SAMC_OK;
     struct stat info;
 
-    if (stat(r->checkpoint, &info) == 0)
+    if (samc_ranks_is_first(o->ranks) && stat(r->checkpoint, &info) == 0)
         return SAMC_FAIL(error, ARGUMENT,
                          "%s is there already: resume it (--resume), or take another folder",
                          r->checkpoint);
@@ -205,30 +205,84 @@ static samc_status keep_answers(void *user, const samc_rounds_record *record, sa
     return SAMC_OK;
 }
 
-static samc_status begin(run *r, samc_context *context, samc_error *error)
+/* What this rank alone does to begin. */
+static samc_status begin_own(run *r, samc_context *context, samc_error *error)
 {
     const samc_run_options *o = r->options;
-    samc_feed_options feed;
+    const int is_first = samc_ranks_is_first(o->ranks);
 
     samc_train_settings_begin(&r->settings);
-    if (mkdir(o->folder, 0777) != 0 && errno != EEXIST)
+    if (is_first && mkdir(o->folder, 0777) != 0 && errno != EEXIST)
         return samc_error_io(error, "create", o->folder);
     SAMC_TRY(join(o->folder, "checkpoint.safetensors", &r->checkpoint, error));
     SAMC_TRY(join(o->folder, "metrics.csv", &r->metrics, error));
     SAMC_TRY(join(o->folder, "report.html", &r->report, error));
     SAMC_TRY(o->resume ? resume(r, error) : start(r, error));
     SAMC_TRY(apply_settings(r, error));
-    SAMC_TRY(samc_metrics_open(r->metrics, r->state.step, &r->stream, error));
-    SAMC_TRY(
-        samc_trainer_create(context, &r->params, &r->settings, r->state.seed, &r->trainer, error));
+    SAMC_TRY(samc_trainer_create(context, &r->params, &r->settings, r->state.seed, o->ranks,
+                                 &r->trainer, error));
     SAMC_TRY(keep_embeddings(r, error));
+    if (!is_first)
+        return SAMC_OK;
+    SAMC_TRY(samc_metrics_open(r->metrics, r->state.step, &r->stream, error));
     SAMC_TRY(
         samc_alloc_zero(REPORT_MASKS, (size_t)area_of(r) * sizeof *r->shown, &r->shown, error));
     samc_trainer_record(r->trainer, keep_answers, r);
-    feed = (samc_feed_options){
-        &r->params.config,          o->samples,   r->state.seed, r->settings.batch,
-        (int32_t)r->settings.masks, r->state.step};
-    SAMC_TRY(samc_feed_create(&feed, &r->feed, error));
+    return SAMC_OK;
+}
+
+/* A hash of all that must be the same on every rank for their steps to be one run. */
+static samc_status hash_all(const run *r, uint64_t *hash, samc_error *error)
+{
+    const samc_params *p = &r->params;
+    const float *const arrays[] = {p->values, p->moment1, p->moment2, p->ema};
+    char *settings = NULL;
+
+    SAMC_TRY(samc_train_settings_text(&r->settings, &settings, error));
+    *hash = samc_ranks_hash(0, settings, strlen(settings));
+    free(settings);
+    *hash = samc_ranks_hash(*hash, &r->state.step, sizeof r->state.step);
+    *hash = samc_ranks_hash(*hash, &r->state.seed, sizeof r->state.seed);
+    *hash = samc_ranks_hash(*hash, r->state.recipe, strlen(r->state.recipe));
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
+        *hash = samc_ranks_hash(*hash, arrays[i], (size_t)p->total * sizeof *arrays[i]);
+    return SAMC_OK;
+}
+
+static samc_status begin_together(run *r, samc_status status, samc_error *error)
+{
+    samc_ranks *ranks = r->options->ranks;
+    uint64_t hash = 0;
+    int same;
+
+    if (status == SAMC_OK && ranks)
+        status = hash_all(r, &hash, error);
+    SAMC_TRY(samc_ranks_meet(ranks, status, NULL, 0, error));
+    SAMC_TRY(samc_ranks_compare(ranks, hash, &same, error));
+    return same ? SAMC_OK
+                : SAMC_FAIL(error, ARGUMENT,
+                            "the ranks do not begin alike: each must get the same options and see "
+                            "the same recipe and model, or checkpoint to resume");
+}
+
+static samc_status begin(run *r, samc_context *context, samc_error *error)
+{
+    const samc_run_options *o = r->options;
+    const samc_status status = begin_own(r, context, error);
+    int64_t share;
+    samc_feed_options feed;
+
+    SAMC_TRY(begin_together(r, status, error));
+    share = r->settings.batch / samc_ranks_size(o->ranks);
+    feed = (samc_feed_options){&r->params.config,
+                               o->samples,
+                               r->state.seed,
+                               share,
+                               r->settings.batch,
+                               o->ranks ? o->ranks->rank * share : 0,
+                               (int32_t)r->settings.masks,
+                               r->state.step};
+    SAMC_TRY(samc_ranks_meet(o->ranks, samc_feed_create(&feed, &r->feed, error), NULL, 0, error));
     r->started = r->saved = clock_of(CLOCK_MONOTONIC);
     r->saved_step = r->state.step;
     return SAMC_OK;
@@ -238,6 +292,7 @@ static void end(run *r)
 {
     samc_feed_free(r->feed);
     samc_train_batch_free(&r->batch);
+    samc_train_batch_free(&r->next);
     samc_trainer_free(r->trainer);
     samc_params_free(&r->params);
     if (r->stream)
@@ -267,6 +322,8 @@ static samc_status save(run *r, samc_error *error)
     char seconds[32], cpu[32], photos[32], *settings = NULL;
     samc_status status;
 
+    if (!samc_ranks_is_first(r->options->ranks))
+        return SAMC_OK;
     SAMC_TRY(samc_train_settings_text(&r->settings, &settings, error));
     (void)snprintf(seconds, sizeof seconds, "%.1f", r->seconds);
     (void)snprintf(cpu, sizeof cpu, "%.1f", r->cpu_seconds);
@@ -328,6 +385,29 @@ static samc_status write_row(run *r, const samc_run_tick *tick, samc_error *erro
     return samc_metrics_write(r->stream, &row, r->metrics, error);
 }
 
+/* Adds what all ranks have to tell of a step. */
+static samc_status add_ranks(samc_ranks *ranks, samc_rounds_report *m, double *cpu,
+                             samc_error *error)
+{
+    double *const reals[] = {&m->loss,    &m->focal,     &m->dice,     &m->bce,      &m->iou,
+                             &m->box_iou, &m->click_iou, &m->best_iou, &m->last_iou, cpu};
+    const size_t n = sizeof reals / sizeof reals[0];
+    double all[sizeof reals / sizeof reals[0] + 2];
+
+    if (!ranks)
+        return SAMC_OK;
+    for (size_t i = 0; i < n; i++)
+        all[i] = *reals[i];
+    all[n] = (double)m->boxes;
+    all[n + 1] = (double)m->clicks;
+    SAMC_TRY(samc_ranks_sum(ranks, all, (int32_t)n + 2, error));
+    for (size_t i = 0; i < n; i++)
+        *reals[i] = all[i];
+    m->boxes = (int64_t)all[n];
+    m->clicks = (int64_t)all[n + 1];
+    return SAMC_OK;
+}
+
 /* Counts a step; *stop becomes 1 where somebody wants the run to end. */
 static samc_status count_step(run *r, const samc_step_report *report, double seconds, int *stop,
                               samc_error *error)
@@ -353,7 +433,8 @@ static samc_status count_step(run *r, const samc_step_report *report, double sec
                             tick.speed;
     tick.row = r->state.step % o->row_steps == 0;
     if (tick.row) {
-        SAMC_TRY(write_row(r, &tick, error));
+        if (r->stream)
+            SAMC_TRY(write_row(r, &tick, error));
         memset(&r->sums, 0, sizeof r->sums);
         r->steps = 0;
         r->row_seconds = 0.0;
@@ -365,28 +446,67 @@ static samc_status count_step(run *r, const samc_step_report *report, double sec
     return SAMC_OK;
 }
 
-static samc_status train(run *r, samc_error *error)
+/* The next batch, where no rank has failed and none wants to stop (then *stop becomes 1). */
+static samc_status begin_step(run *r, samc_status status, int *stop, samc_error *error)
 {
     const int64_t steps = r->settings.optimizer.steps;
+    double all[2];
+
+    if (steps > 0 && r->state.step >= steps)
+        *stop = 1;
+    if (status == SAMC_OK && !*stop)
+        status = samc_feed_next(r->feed, &r->next, error);
+    all[0] = *stop;
+    all[1] = (double)r->next.masks;
+    SAMC_TRY(samc_ranks_meet(r->options->ranks, status, all, 2, error));
+    *stop = all[0] > 0.0;
+    if (*stop)
+        return SAMC_OK; /* `batch` stays that of the last step, for the report */
+    samc_train_batch_free(&r->batch);
+    r->batch = r->next;
+    memset(&r->next, 0, sizeof r->next);
+    r->batch.step_masks = (int64_t)all[1];
+    return SAMC_OK;
+}
+
+/* One step. What fails in it on this rank alone is in *own: the others hear of it when they meet
+ * next. */
+static samc_status take_step(run *r, double at, double cpu, int *stop, samc_status *own,
+                             samc_error *error)
+{
+    samc_step_report report;
+    double seconds;
+
+    SAMC_TRY(samc_trainer_step(r->trainer, r->state.step, &r->batch, &report, error));
+    cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    SAMC_TRY(add_ranks(r->options->ranks, &report.rounds, &cpu, error));
+    seconds = clock_of(CLOCK_MONOTONIC) - at;
+    r->seconds += seconds;
+    r->cpu_seconds += cpu;
+    r->photos += r->settings.batch;
+    r->state.step++;
+    *own = count_step(r, &report, seconds, stop, error);
+    if (*own == SAMC_OK && is_due(r))
+        *own = save(r, error);
+    return SAMC_OK;
+}
+
+static samc_status train(run *r, samc_error *error)
+{
+    samc_status own = SAMC_OK;
     int stop = 0;
 
-    while (!stop && (steps == 0 || r->state.step < steps)) {
+    for (;;) {
         const double at = clock_of(CLOCK_MONOTONIC), cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID);
-        samc_step_report report;
-        double seconds;
 
-        SAMC_TRY(samc_feed_next(r->feed, &r->batch, error));
-        SAMC_TRY(samc_trainer_step(r->trainer, r->state.step, &r->batch, &report, error));
-        seconds = clock_of(CLOCK_MONOTONIC) - at;
-        r->seconds += seconds;
-        r->cpu_seconds += clock_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-        r->photos += r->settings.batch;
-        r->state.step++;
-        SAMC_TRY(count_step(r, &report, seconds, &stop, error));
-        if (is_due(r))
-            SAMC_TRY(save(r, error));
+        SAMC_TRY(begin_step(r, own, &stop, error));
+        if (stop)
+            break;
+        SAMC_TRY(take_step(r, at, cpu, &stop, &own, error));
     }
-    return r->saved_step == r->state.step && r->options->resume ? SAMC_OK : save(r, error);
+    if (r->saved_step != r->state.step || !r->options->resume)
+        own = save(r, error);
+    return samc_ranks_meet(r->options->ranks, own, NULL, 0, error);
 }
 
 samc_status samc_run(samc_context *context, const samc_run_options *options, samc_error *error)

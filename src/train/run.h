@@ -9,6 +9,10 @@
  *
  * Beside what checkpoint.h lists, a checkpoint's metadata holds: settings (settings.h), seconds and
  * cpu_seconds that the steps took (all threads), photos seen, and from: the model it began with.
+ *
+ * Ranks (ranks.h) share the photos of every step; the run is the same one, on however many of them
+ * it began, goes on or ends, up to the rounding of sums. Each reads the model or the checkpoint;
+ * rank 0 writes all files. Where one stops, all stop after the same step.
  */
 #ifndef SAMC_TRAIN_RUN_H
 #define SAMC_TRAIN_RUN_H
@@ -55,10 +59,12 @@ typedef struct samc_run_options {
     samc_run_tick_fn tick;     /* may be NULL */
     samc_samples_note_fn note; /* may be NULL: hears of a damaged checkpoint and the like */
     void *user;
+    samc_ranks *ranks; /* NULL: this process trains alone */
 } samc_run_options;
 
 /* Trains until the settings' `steps` are done, the minutes are over, or `tick` says so, and saves.
- * Errors: IO, FORMAT, MODEL, ARGUMENT, MEMORY; the last checkpoint stays whole. */
+ * With ranks: together, and all return the same, unless ranks->apart. Errors: IO, FORMAT, MODEL,
+ * ARGUMENT, MEMORY; the last checkpoint stays whole. */
 samc_status samc_run(samc_context *context, const samc_run_options *options, samc_error *error);
 
 /* "fnv1a:" and 16 hex digits: tells texts of recipes apart. */

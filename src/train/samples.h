@@ -7,7 +7,7 @@
  *
  * Sample `index` of seed `seed` is a function of the recipe's files and of these two numbers alone:
  * no order of calls, no number of threads and no cache changes a byte of it. So a run that resumes
- * sees what an unbroken one sees, and rank r of n takes the indices r, r + n, r + 2 n, ...
+ * sees what an unbroken one sees, and ranks (ranks.h) share the indices of a step among them.
  */
 #ifndef SAMC_TRAIN_SAMPLES_H
 #define SAMC_TRAIN_SAMPLES_H

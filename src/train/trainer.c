@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "kernels/context.h"
+#include "train/reduce.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,9 @@ struct samc_trainer {
     samc_params *params;
     samc_train_settings settings;
     uint64_t seed;
+    samc_ranks *ranks; /* NULL: alone, and so is `reduce` */
+    samc_reduce *reduce;
+    int64_t photos; /* B: the step's, divided by the ranks */
     samc_train_encoder encoder;
     samc_train_decoder decoder;
     samc_arena arena, *lanes; /* one a thread */
@@ -36,8 +40,7 @@ static size_t embedding_count(const samc_trainer *trainer)
 {
     const samc_config *c = &trainer->params->config;
 
-    return (size_t)trainer->settings.batch * (size_t)c->grid * (size_t)c->grid *
-           (size_t)c->embed_dim;
+    return (size_t)trainer->photos * (size_t)c->grid * (size_t)c->grid * (size_t)c->embed_dim;
 }
 
 static samc_status begin(samc_trainer *r, samc_error *error)
@@ -45,24 +48,35 @@ static samc_status begin(samc_trainer *r, samc_error *error)
     const samc_train_settings *set = &r->settings;
     const int32_t recompute = set->recompute || set->freeze_encoder;
 
+    if (set->batch % samc_ranks_size(r->ranks) != 0)
+        return SAMC_FAIL(error, ARGUMENT,
+                         "%lld photos a step cannot be shared evenly among %d ranks; set --batch "
+                         "to a multiple of %d",
+                         (long long)set->batch, (int)r->ranks->size, (int)r->ranks->size);
+    r->photos = set->batch / samc_ranks_size(r->ranks);
     for (size_t i = 0; set->freeze_encoder && i < r->params->n_params; i++)
         if (strncmp(r->params->list[i].name, ENCODER, strlen(ENCODER)) == 0)
             r->params->list[i].trained = 0;
     SAMC_TRY(samc_alloc_zero((size_t)r->n_lanes, sizeof *r->lanes, &r->lanes, error));
     SAMC_TRY(samc_train_decoder_create(r->params, &r->decoder, error));
-    SAMC_TRY(samc_train_encoder_create(r->params, set->freeze_encoder ? 1 : set->batch, recompute,
+    SAMC_TRY(samc_train_encoder_create(r->params, set->freeze_encoder ? 1 : r->photos, recompute,
                                        &r->encoder, error));
     SAMC_TRY(samc_alloc(embedding_count(r), sizeof(float), &r->embedding, error));
     SAMC_TRY(samc_alloc(embedding_count(r), sizeof(float), &r->dembedding, error));
     if (set->drop_path > 0.0 && !set->freeze_encoder)
-        SAMC_TRY(samc_alloc((size_t)r->params->config.depth * 2, (size_t)set->batch * sizeof(float),
+        SAMC_TRY(samc_alloc((size_t)r->params->config.depth * 2, (size_t)r->photos * sizeof(float),
                             &r->keep, error));
+    if (r->ranks) {
+        SAMC_TRY(samc_reduce_create(r->params, r->ranks, &r->reduce, error));
+        r->encoder.layer_done = samc_reduce_layer;
+        r->encoder.user = r->reduce;
+    }
     return SAMC_OK;
 }
 
 samc_status samc_trainer_create(samc_context *context, samc_params *params,
                                 const samc_train_settings *settings, uint64_t seed,
-                                samc_trainer **trainer, samc_error *error)
+                                samc_ranks *ranks, samc_trainer **trainer, samc_error *error)
 {
     samc_trainer *made;
     samc_status status;
@@ -74,6 +88,7 @@ samc_status samc_trainer_create(samc_context *context, samc_params *params,
     made->params = params;
     made->settings = *settings;
     made->seed = seed;
+    made->ranks = ranks;
     status = begin(made, error);
     if (status == SAMC_OK)
         *trainer = made;
@@ -86,6 +101,7 @@ void samc_trainer_free(samc_trainer *trainer)
 {
     if (!trainer)
         return;
+    samc_reduce_free(trainer->reduce);
     samc_train_encoder_free(&trainer->encoder);
     samc_train_decoder_free(&trainer->decoder);
     samc_arena_free(&trainer->arena);
@@ -136,20 +152,26 @@ static double now(void)
 }
 
 /* Stochastic depth: a branch of block i is left out with a probability that grows evenly up to the
- * last block's; what stays is scaled up, so that its mean stays. */
+ * last block's; what stays is scaled up, so that its mean stays. Drawn for the whole step, kept for
+ * this rank's photos. */
 static void draw_keep(samc_trainer *r, uint64_t step)
 {
     const int32_t depth = r->params->config.depth;
+    const int64_t first = r->ranks ? r->ranks->rank * r->photos : 0;
     samc_random random = samc_random_keyed(r->seed, step, DROP_PATH);
+    float *keep = r->keep;
 
     for (int64_t i = 0; r->keep && i < depth; i++) {
         const float rate = depth > 1 ? (float)r->settings.drop_path * (float)i / (float)(depth - 1)
                                      : 0.0f;
 
-        for (int64_t j = 0; j < 2 * r->settings.batch; j++)
-            r->keep[i * 2 * r->settings.batch + j] = samc_random_chance(&random, rate)
-                                                         ? 0.0f
-                                                         : 1.0f / (1.0f - rate);
+        for (int64_t j = 0; j < 2 * r->settings.batch; j++) {
+            const float factor = samc_random_chance(&random, rate) ? 0.0f : 1.0f / (1.0f - rate);
+            const int64_t photo = j % r->settings.batch - first;
+
+            if (photo >= 0 && photo < r->photos)
+                *keep++ = factor;
+        }
     }
 }
 
@@ -229,10 +251,16 @@ static samc_status find_gradients(const samc_train_call *t, samc_trainer *r, int
     SAMC_TRY(samc_train_rounds(t, &r->decoder, &rounds, &report->rounds));
     report->talk = now() - at;
     at = now();
+    if (r->reduce)
+        samc_reduce_layer(r->reduce, r->params->config.depth + 2);
     if (!r->settings.freeze_encoder)
         SAMC_TRY(
             samc_train_encoder_backward(t, &r->encoder, batch->patches, r->keep, r->dembedding));
     report->back = now() - at;
+    at = now();
+    if (r->reduce)
+        SAMC_TRY(samc_reduce_finish(r->reduce, t->error));
+    report->wait = now() - at;
     return SAMC_OK;
 }
 
@@ -247,9 +275,9 @@ samc_status samc_trainer_step(samc_trainer *r, int64_t step, const samc_train_ba
     double at;
 
     memset(report, 0, sizeof *report);
-    if (batch->photos != r->settings.batch)
+    if (batch->photos != r->photos)
         return SAMC_FAIL(error, ARGUMENT, "a batch of %lld photos for steps of %lld",
-                         (long long)batch->photos, (long long)r->settings.batch);
+                         (long long)batch->photos, (long long)r->photos);
     SAMC_CHECK(find_gradients(&t, r, step, batch, report));
     at = now();
     SAMC_CHECK(samc_optimizer_step(&call, &r->settings.optimizer, step, r->params,
@@ -257,6 +285,8 @@ samc_status samc_trainer_step(samc_trainer *r, int64_t step, const samc_train_ba
     report->update = now() - at;
 
 cleanup:
+    if (status != SAMC_OK && r->ranks)
+        r->ranks->apart = 1; /* the others wait for gradients that will not come */
     samc_arena_give_back(&r->arena, mark);
     return status;
 }

@@ -12,16 +12,19 @@
 
 #include "train/embeddings.h"
 #include "train/image_encoder_grad.h"
+#include "train/ranks.h"
 #include "train/rounds.h"
 
 typedef struct samc_trainer samc_trainer;
 
 /* A trainer of `params`, which it changes and which, like `context`, must outlive it. With
- * settings->freeze_encoder the encoder's tensors are marked as not trained. Errors: MODEL, ARGUMENT
- * (a batch that is too large), MEMORY. */
+ * settings->freeze_encoder the encoder's tensors are marked as not trained. With `ranks` (NULL:
+ * alone) this one computes its share of settings->batch photos, and gradients are added over all of
+ * them; settings->batch must be a multiple of their number. Errors: MODEL, ARGUMENT (the batch
+ * cannot be shared evenly, or is too large), MEMORY. */
 samc_status samc_trainer_create(samc_context *context, samc_params *params,
                                 const samc_train_settings *settings, uint64_t seed,
-                                samc_trainer **trainer, samc_error *error);
+                                samc_ranks *ranks, samc_trainer **trainer, samc_error *error);
 void samc_trainer_free(samc_trainer *trainer);
 
 /* With a frozen encoder: embeddings of photos that come again (samc_sample.repeats) are kept as
@@ -36,11 +39,14 @@ typedef struct samc_step_report {
     samc_rounds_report rounds;
     samc_optimizer_report optimizer;
     int64_t encoded;                   /* photos; the others' embeddings were there */
-    double encode, talk, back, update; /* seconds of the step's parts */
+    double encode, talk, back, update; /* seconds of the step's parts … */
+    double wait;                       /* … and for gradients of other ranks, after `back` */
 } samc_step_report;
 
-/* Takes step `step` (0 the first) with a batch of settings->batch photos. Errors: ARGUMENT,
- * MEMORY; the weights are then as before. */
+/* Takes step `step` (0 the first) with a batch of settings->batch photos, or this rank's share of
+ * them. With ranks: together (ranks.h); batch->step_masks says how many masks all have, and losses
+ * and sums of the report are this rank's part. Errors: ARGUMENT, MEMORY, IO (ranks have lost each
+ * other); the weights are then as before, and a rank that has others is apart. */
 samc_status samc_trainer_step(samc_trainer *trainer, int64_t step, const samc_train_batch *batch,
                               samc_step_report *report, samc_error *error);
 

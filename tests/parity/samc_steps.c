@@ -220,7 +220,7 @@ static samc_status run(samc_context *context, samc_params *params, int argc, cha
     if (strcmp(argv[3], "-") != 0)
         SAMC_CHECK(samc_alloc_zero(r->capacity, sizeof *r->tensors, &r->tensors, error));
     SAMC_CHECK(samc_alloc_zero((size_t)steps, sizeof *losses, &losses, error));
-    SAMC_CHECK(samc_trainer_create(context, params, &settings, 3, &trainer, error));
+    SAMC_CHECK(samc_trainer_create(context, params, &settings, 3, NULL, &trainer, error));
     if (r->tensors)
         samc_trainer_record(trainer, record_round, r);
     SAMC_CHECK(take_steps(trainer, params, &settings, steps, r, losses, error));

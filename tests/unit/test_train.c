@@ -106,7 +106,7 @@ static void test_settings_refuse_what_is_out_of_range(void **state)
 
 static void test_the_feed_is_the_samples_in_order(void **state)
 {
-    samc_feed_options options = {NULL, samples, 9, 2, 3, 5};
+    samc_feed_options options = {NULL, samples, 9, 2, 2, 0, 3, 5};
     samc_train_batch fed = {0}, made = {0};
     samc_params params;
     samc_feed *feed;
@@ -175,7 +175,7 @@ static void test_one_photo_is_learned_by_heart(void **state)
     assert_int_equal(samc_alloc(1, sizeof *one, &one, NULL), SAMC_OK);
     draw_disc(params.config.image_size, one);
     assert_int_equal(samc_train_batch_of(&params.config, one, 1, 0, &batch, NULL), SAMC_OK);
-    assert_int_equal(samc_trainer_create(contexts[1], &params, &settings, 1, &trainer, NULL),
+    assert_int_equal(samc_trainer_create(contexts[1], &params, &settings, 1, NULL, &trainer, NULL),
                      SAMC_OK);
     for (int64_t step = 0; step < 400 && iou < 0.95; step++) {
         assert_int_equal(samc_trainer_step(trainer, step, &batch, &report, NULL), SAMC_OK);
@@ -207,7 +207,7 @@ static void test_a_frozen_encoder_stays_as_it_is(void **state)
     samc_train_settings_begin(&settings);
     assert_int_equal(samc_train_settings_parse(&settings, "batch=2 freeze-encoder=1", NULL),
                      SAMC_OK);
-    assert_int_equal(samc_trainer_create(contexts[0], &params, &settings, 1, &trainer, NULL),
+    assert_int_equal(samc_trainer_create(contexts[0], &params, &settings, 1, NULL, &trainer, NULL),
                      SAMC_OK);
     assert_int_equal(samc_train_batch_make(&params.config, samples, 1, 0, 2, 2, &batch, NULL),
                      SAMC_OK);
