@@ -249,6 +249,8 @@ static int train(arguments *a)
         if (a->live)
             (void)fputc('\n', stderr);
     }
+    if (status == SAMC_OK && a->run.ranks && a->run.ranks->rank == 0)
+        cli_note("saved in %s; --resume goes on", a->run.folder);
     if (status != SAMC_OK)
         code = report(a, &error);
     samc_samples_free(n.samples);
