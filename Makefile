@@ -88,7 +88,7 @@ performance: ## write docs/PERFORMANCE.md from what the last `make bench-peers` 
 mutation: build-needs ## take guards against hostile input out one by one: a test must fail
 	@$(PYTHON) tools/mutation.py
 
-bench-train: build ## a training step beside PyTorch's, in turns
+bench-train: build ## a training step beside PyTorch's, in turns; two ranks beside one
 	@python=$$(sh tools/setup_reference.sh) && \
 	    "$$python" tools/bench/bench_train.py --build $(BUILD)
 

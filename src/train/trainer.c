@@ -256,11 +256,9 @@ static samc_status find_gradients(const samc_train_call *t, samc_trainer *r, int
     if (!r->settings.freeze_encoder)
         SAMC_TRY(
             samc_train_encoder_backward(t, &r->encoder, batch->patches, r->keep, r->dembedding));
-    report->back = now() - at;
-    at = now();
     if (r->reduce)
         SAMC_TRY(samc_reduce_finish(r->reduce, t->error));
-    report->wait = now() - at;
+    report->back = now() - at;
     return SAMC_OK;
 }
 

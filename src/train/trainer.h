@@ -39,8 +39,7 @@ typedef struct samc_step_report {
     samc_rounds_report rounds;
     samc_optimizer_report optimizer;
     int64_t encoded;                   /* photos; the others' embeddings were there */
-    double encode, talk, back, update; /* seconds of the step's parts … */
-    double wait;                       /* … and for gradients of other ranks, after `back` */
+    double encode, talk, back, update; /* seconds of the step's parts */
 } samc_step_report;
 
 /* Takes step `step` (0 the first) with a batch of settings->batch photos, or this rank's share of

@@ -9,11 +9,18 @@ IoU loss, backward, clipping, AdamW. samc makes the four masks of round 0 in one
 PyTorch, as its users do, makes what each kind asks for, the two kinds one after the other. Each
 program's fastest step counts, in f32 and with bf16 products (PyTorch: bf16 autocast). Memory is the
 process's peak.
+
+Then samc on two ranks of one thread each beside one rank of one thread: the same steps by `samc train`
+on shapes, under mpirun, which gives each rank a core for everything it does, making its samples
+included. The fastest step of each counts.
 """
 from __future__ import annotations
 
 import argparse
+import csv
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -109,6 +116,31 @@ def compare(arguments: argparse.Namespace, model: str) -> None:
     print(f"samc is {best['samc'] / best['PyTorch']:.2f} times as fast as the faster PyTorch")
 
 
+def rank_speed(samc: Path, model: str, ranks: int, steps: int, folder: Path) -> float:
+    """Photos a second of the fastest step; the first is the warm-up of everything."""
+    recipe, run = folder / "recipe.json", folder / "run"
+    recipe.write_text('{"sources": [{"type": "shapes"}]}')
+    shutil.rmtree(run, ignore_errors=True)
+    command = ["mpirun", "-n", str(ranks), samc, "train", recipe, "-o", run, "--from", model, "--threads", "1", "--log-steps", "1"]
+    settings = ["--batch", PHOTOS, "--masks", MASKS, "--rounds", ROUNDS, "--steps", steps + 1]
+    as_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    subprocess.run([str(word) for word in command + settings], check=True, stderr=subprocess.DEVNULL, env={**os.environ, **as_root})
+    with open(run / "metrics.csv", encoding="utf-8") as file:
+        return max(float(row["photos_per_second"]) for row in list(csv.DictReader(file))[1:])
+
+
+def compare_ranks(arguments: argparse.Namespace, model: str, folder: Path) -> None:
+    samc = arguments.build.resolve() / "cli/samc"
+    if not shutil.which("mpirun") or not samc.with_name("samc_mpi.so").exists():
+        print("this samc was built without MPI: ranks are not measured")
+        return
+    speed = {1: 0.0, 2: 0.0}
+    for _ in range(arguments.turns):
+        for ranks in speed:
+            speed[ranks] = max(speed[ranks], rank_speed(samc, model, ranks, arguments.steps, folder))
+    print(f"one rank of one thread {speed[1]:.2f} photos/s, two {speed[2]:.2f}: {speed[2] / speed[1]:.2f} times (f32)")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path)
@@ -126,6 +158,7 @@ def main() -> None:
         samc = arguments.build.resolve() / "cli/samc"
         subprocess.run([samc, "export", arguments.model, model], check=True)
         compare(arguments, model)
+        compare_ranks(arguments, model, Path(folder))
 
 
 if __name__ == "__main__":
