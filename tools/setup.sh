@@ -4,8 +4,8 @@
 # setup.sh [build|all|fuzz] - what this machine lacks to work on samc, and its installation.
 #
 #   build   what building and testing need
-#   all     the same, and what `make lint`, the man pages and the test of AVX-512 kernels on a CPU
-#           without it need (the default)
+#   all     the same, and what `make lint`, the man pages, the test of AVX-512 kernels on a CPU
+#           without it and training on several ranks need (the default)
 #   fuzz    the same as build, and clang with the libraries of its sanitizers
 #
 # Where nothing is missing it prints nothing, changes nothing and needs no rights. Otherwise it names
@@ -38,6 +38,7 @@ more_needs='
 command clang-format clang-format
 command help2man     help2man
 header  simde/x86/avx512.h libsimde-dev
+command mpicc        libopenmpi-dev
 '
 fuzz_needs='
 command clang        clang

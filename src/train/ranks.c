@@ -73,36 +73,24 @@ samc_status samc_ranks_meet(samc_ranks *ranks, samc_status status, double *value
     return SAMC_OK;
 }
 
-samc_status samc_ranks_compare(samc_ranks *ranks, uint64_t hash, int *same, samc_error *error)
+samc_status samc_ranks_compare(samc_ranks *ranks, const uint64_t hash[2], int *same,
+                               samc_error *error)
 {
-    const double own[2] = {(double)(hash >> 32), (double)(hash & UINT32_MAX)};
-    double first[2] = {0.0, 0.0}, others = 0.0;
+    /* a double holds 32 bits of a hash, and the sum with zeros, exactly */
+    const double own[4] = {(double)(hash[0] >> 32), (double)(hash[0] & UINT32_MAX),
+                           (double)(hash[1] >> 32), (double)(hash[1] & UINT32_MAX)};
+    double first[4] = {0.0}, others = 0.0;
 
     *same = 1;
     if (!ranks)
         return SAMC_OK;
     if (ranks->rank == 0)
         memcpy(first, own, sizeof first);
-    SAMC_TRY(samc_ranks_sum(ranks, first, 2, error));
-    others = first[0] != own[0] || first[1] != own[1];
+    SAMC_TRY(samc_ranks_sum(ranks, first, 4, error));
+    for (int i = 0; i < 4; i++)
+        if (first[i] != own[i])
+            others = 1.0;
     SAMC_TRY(samc_ranks_sum(ranks, &others, 1, error));
     *same = others == 0.0;
     return SAMC_OK;
-}
-
-uint64_t samc_ranks_hash(uint64_t hash, const void *data, size_t bytes)
-{
-    const uint8_t *at = data;
-
-    /* eight bytes a turn: optimiser state has gigabytes */
-    for (; bytes >= sizeof hash; at += sizeof hash, bytes -= sizeof hash) {
-        uint64_t word;
-
-        memcpy(&word, at, sizeof word);
-        hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
-        hash ^= hash >> 32;
-    }
-    for (; bytes; at++, bytes--)
-        hash = (hash ^ *at) * UINT64_C(0x100000001b3);
-    return hash;
 }

@@ -54,9 +54,8 @@ samc_status samc_ranks_sum(samc_ranks *ranks, double *values, int32_t n, samc_er
  * failed, all return what the first of these said, and the sums are not to be used. */
 samc_status samc_ranks_meet(samc_ranks *ranks, samc_status status, double *values, int32_t n,
                             samc_error *error);
-/* Together: 1 in *same if all ranks have the hash of rank 0. Errors: IO. */
-samc_status samc_ranks_compare(samc_ranks *ranks, uint64_t hash, int *same, samc_error *error);
-/* Goes on with a hash (0 at first) over some bytes. */
-uint64_t samc_ranks_hash(uint64_t hash, const void *data, size_t bytes);
+/* Together: 1 in *same if all ranks have the hash (base/hash.h) of rank 0. Errors: IO. */
+samc_status samc_ranks_compare(samc_ranks *ranks, const uint64_t hash[2], int *same,
+                               samc_error *error);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "train/run.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "train/feed.h"
 #include "train/metrics.h"
@@ -178,7 +179,7 @@ static samc_status keep_embeddings(run *r, samc_error *error)
     if (!r->settings.freeze_encoder || (keep.memory_bytes == 0 && !keep.folder))
         return SAMC_OK;
     if (!samc_samples_repeat(o->samples)) {
-        if (o->note)
+        if (o->note && samc_ranks_is_first(o->ranks))
             o->note(o->user, "no source of the recipe shows a photo twice as it is (\"augment\": "
                              "false, or a composite's \"pool\"): every photo is encoded anew");
         return SAMC_OK;
@@ -232,31 +233,31 @@ static samc_status begin_own(run *r, samc_context *context, samc_error *error)
 }
 
 /* A hash of all that must be the same on every rank for their steps to be one run. */
-static samc_status hash_all(const run *r, uint64_t *hash, samc_error *error)
+static samc_status hash_all(const run *r, uint64_t hash[2], samc_error *error)
 {
     const samc_params *p = &r->params;
     const float *const arrays[] = {p->values, p->moment1, p->moment2, p->ema};
     char *settings = NULL;
 
     SAMC_TRY(samc_train_settings_text(&r->settings, &settings, error));
-    *hash = samc_ranks_hash(0, settings, strlen(settings));
+    samc_hash_bytes(hash, settings, strlen(settings));
     free(settings);
-    *hash = samc_ranks_hash(*hash, &r->state.step, sizeof r->state.step);
-    *hash = samc_ranks_hash(*hash, &r->state.seed, sizeof r->state.seed);
-    *hash = samc_ranks_hash(*hash, r->state.recipe, strlen(r->state.recipe));
+    samc_hash_bytes(hash, &r->state.step, sizeof r->state.step);
+    samc_hash_bytes(hash, &r->state.seed, sizeof r->state.seed);
+    samc_hash_bytes(hash, r->state.recipe, strlen(r->state.recipe));
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
-        *hash = samc_ranks_hash(*hash, arrays[i], (size_t)p->total * sizeof *arrays[i]);
+        samc_hash_bytes(hash, arrays[i], (size_t)p->total * sizeof *arrays[i]);
     return SAMC_OK;
 }
 
 static samc_status begin_together(run *r, samc_status status, samc_error *error)
 {
     samc_ranks *ranks = r->options->ranks;
-    uint64_t hash = 0;
+    uint64_t hash[2] = {0, 0};
     int same;
 
     if (status == SAMC_OK && ranks)
-        status = hash_all(r, &hash, error);
+        status = hash_all(r, hash, error);
     SAMC_TRY(samc_ranks_meet(ranks, status, NULL, 0, error));
     SAMC_TRY(samc_ranks_compare(ranks, hash, &same, error));
     return same ? SAMC_OK

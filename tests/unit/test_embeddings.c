@@ -344,7 +344,8 @@ static void learn(const samc_embeddings_options *keep, samc_params *params, int6
     assert_int_equal(
         samc_train_settings_parse(&settings, "batch=3 masks=2 freeze-encoder=1 warmup=1", NULL),
         SAMC_OK);
-    assert_int_equal(samc_trainer_create(context, params, &settings, 1, &trainer, NULL), SAMC_OK);
+    assert_int_equal(samc_trainer_create(context, params, &settings, 1, NULL, &trainer, NULL),
+                     SAMC_OK);
     if (keep)
         assert_int_equal(samc_trainer_keep(trainer, keep, NULL), SAMC_OK);
     *encoded = 0;
