@@ -100,6 +100,7 @@ const cli_command cli_train = {
     "Examples:\n"
     "  samc train tools/model/recipe.json -o run --from models/samc-default.safetensors\n"
     "  samc train tools/model/recipe.json -o run --resume --rate 1e-4\n"
+    "  mpirun -n 4 samc train mine.json -o mine --from vit_b.pth --batch 16\n"
     "  samc train mine.json -o mine --from vit_b.pth --layer-decay 0.8\n"
     "  samc train plain.json -o mine --from vit_b.pth --freeze-encoder 1 --embedding-folder kept",
     options,
