@@ -98,6 +98,8 @@ samc_status cli_ranks_join(const char *folder, samc_ranks **ranks, samc_error *e
         *ranks = NULL;
         return SAMC_OK;
     }
+    /* mpirun mixes what ranks write: let it be whole lines */
+    (void)setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
     (void)snprintf(
         farewell, sizeof farewell,
         "samc: rank %d was told to stop. If there is no time to save after this step, or "
