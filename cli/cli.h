@@ -51,7 +51,7 @@ struct cli_command {
 };
 
 extern const cli_command cli_bench, cli_convert, cli_download, cli_embed, cli_eval, cli_export,
-    cli_info, cli_segment, cli_samples, cli_train;
+    cli_info, cli_pretrain, cli_segment, cli_samples, cli_train;
 
 /* Walks the options of a command line:
  *

@@ -1,95 +1,82 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * samc train: trains a model.
+ * samc train: trains a model; and the run that it shares with samc pretrain.
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "cli.h"
+#include "training.h"
 
 #include "ranks.h"
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "train/run.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-enum {
-    KEY_RESUME = CLI_KEY_OWN,
-    KEY_RAW,
-    KEY_NEW_RECIPE,
-    KEY_SEED,
-    KEY_SAVE,
-    KEY_SAVE_STEPS,
-    KEY_ROWS,
-    KEY_MINUTES,
-    KEY_MEMORY,
-    KEY_FOLDER,
-    KEY_DISK,
-    KEY_SETTING = CLI_KEY_OWN + 0x100 /* and beyond: options that are settings */
-};
 
 static int run(const cli_command *command, int argc, char **argv);
 
 static const cli_option options[] = {
-    {"output", 'o', "RUN", "the run's folder (created if missing)"},
-    {"from", 'm', "MODEL", "start from this model, or from the average of a checkpoint"},
-    {"raw", KEY_RAW, NULL, "start from a checkpoint's values, not their average"},
-    {"resume", KEY_RESUME, NULL,
-     "go on where the run in RUN stopped, with its settings; those\n"
-     "that the command line names are changed"},
-    {"new-recipe", KEY_NEW_RECIPE, NULL, "resume although the recipe is another one"},
-    {"seed", KEY_SEED, "N", "of all random numbers (default: 0)"},
-    {"minutes", KEY_MINUTES, "N", "stop after N minutes"},
-    {"save-minutes", KEY_SAVE, "N", "write a checkpoint every N minutes (default: 5)"},
-    {"save-steps", KEY_SAVE_STEPS, "N", "and every N steps"},
-    {"log-steps", KEY_ROWS, "N", "write a row of metrics every N steps (default: 20)"},
-    {"embedding-memory", KEY_MEMORY, "MIB",
+    TRAINING_OPTION_OUTPUT,
+    TRAINING_OPTION_FROM,
+    TRAINING_OPTION_FRESH,
+    {"encoder", TRAINING_ENCODER, "MODEL", "with the image encoder of this model or checkpoint"},
+    TRAINING_OPTIONS_OF_A_RUN,
+    {"embedding-memory", TRAINING_MEMORY, "MIB",
      "with --freeze-encoder 1: so much memory for embeddings of photos\n"
      "that come again as they are (default: 1024; 0: none)"},
-    {"embedding-folder", KEY_FOLDER, "DIR", "and files in DIR, which later runs find there"},
-    {"embedding-disk", KEY_DISK, "MIB", "as long as DIR has less than so much (default: 16384)"},
+    {"embedding-folder", TRAINING_FOLDER, "DIR", "and files in DIR, which later runs find there"},
+    {"embedding-disk", TRAINING_DISK, "MIB",
+     "as long as DIR has less than so much (default: 16384)"},
     CLI_OPTION_THREADS,
     CLI_OPTION_KERNELS,
     /* settings, in any order: train/settings.c knows their names, ranges and defaults */
-    {"steps", KEY_SETTING + 0, "N", "stop after N steps of the run (default: never)"},
-    {"batch", KEY_SETTING + 1, "N", "photos a step, shared among the ranks of mpirun (8)"},
-    {"masks", KEY_SETTING + 2, "N", "masks a photo, at most (4)"},
-    {"rounds", KEY_SETTING + 3, "N", "prompts a mask, one after the other (3; the paper: 11)"},
-    {"both", KEY_SETTING + 4, "0|1",
+    {"steps", TRAINING_SETTING + 0, "N", "stop after N steps of the run (default: never)"},
+    {"batch", TRAINING_SETTING + 1, "N", "photos a step, shared among the ranks of mpirun (8)"},
+    {"masks", TRAINING_SETTING + 2, "N", "masks a photo, at most (4)"},
+    {"rounds", TRAINING_SETTING + 3, "N", "prompts a mask, one after the other (3; the paper: 11)"},
+    {"both", TRAINING_SETTING + 4, "0|1",
      "the first prompt trains the three masks and the single one (1)"},
-    {"box", KEY_SETTING + 5, "P", "share of first prompts that are boxes (0.5)"},
-    {"box-noise", KEY_SETTING + 6, "X", "how careless boxes are, as a share of their side (0.1)"},
-    {"centre", KEY_SETTING + 7, "P", "share of first clicks at the object's deepest pixel (0)"},
-    {"rate", KEY_SETTING + 8, "X", "the learning rate (3e-4)"},
-    {"schedule", KEY_SETTING + 9, "NAME", "constant, step or cosine, after the warm-up (constant)"},
-    {"warmup", KEY_SETTING + 10, "N", "steps in which the rate grows (250)"},
-    {"beta1", KEY_SETTING + 11, "X", "AdamW's memory of the gradient (0.9)"},
-    {"beta2", KEY_SETTING + 12, "X", "and of its square (0.999)"},
-    {"weight-decay", KEY_SETTING + 13, "X", "AdamW's decay (0.1)"},
-    {"layer-decay", KEY_SETTING + 14, "X", "the rate of each layer over that of the one above (1)"},
-    {"drop-path", KEY_SETTING + 15, "P", "how often the last block is left out (0)"},
-    {"clip", KEY_SETTING + 16, "X", "the gradient's greatest norm; 0: any (1)"},
-    {"ema", KEY_SETTING + 17, "X", "memory of the average of the weights (0.999)"},
-    {"focal", KEY_SETTING + 18, "X", "weight of the focal loss (20)"},
-    {"dice", KEY_SETTING + 19, "X", "weight of the dice loss (1)"},
-    {"iou", KEY_SETTING + 20, "X", "weight of the error of the predicted IoU (1)"},
-    {"bce", KEY_SETTING + 21, "X", "weight of the cross-entropy (0) …"},
-    {"bce-steps", KEY_SETTING + 22, "N", "… in the first N steps"},
-    {"recompute", KEY_SETTING + 23, "0|1", "less memory, more time (0)"},
-    {"freeze-encoder", KEY_SETTING + 24, "0|1", "train prompt encoder and mask decoder only (0)"},
-    {"bf16", KEY_SETTING + 25, "0|1", "products in bf16: faster where the CPU has it (0)"},
+    {"box", TRAINING_SETTING + 5, "P", "share of first prompts that are boxes (0.5)"},
+    {"box-noise", TRAINING_SETTING + 6, "X",
+     "how careless boxes are, as a share of their side (0.1)"},
+    {"centre", TRAINING_SETTING + 7, "P",
+     "share of first clicks at the object's deepest pixel (0)"},
+    {"rate", TRAINING_SETTING + 8, "X", "the learning rate (3e-4)"},
+    {"schedule", TRAINING_SETTING + 9, "NAME",
+     "constant, step or cosine, after the warm-up (constant)"},
+    {"warmup", TRAINING_SETTING + 10, "N", "steps in which the rate grows (250)"},
+    {"beta1", TRAINING_SETTING + 11, "X", "AdamW's memory of the gradient (0.9)"},
+    {"beta2", TRAINING_SETTING + 12, "X", "and of its square (0.999)"},
+    {"weight-decay", TRAINING_SETTING + 13, "X", "AdamW's decay (0.1)"},
+    {"layer-decay", TRAINING_SETTING + 14, "X",
+     "the rate of each layer over that of the one above (1)"},
+    {"drop-path", TRAINING_SETTING + 15, "P", "how often the last block is left out (0)"},
+    {"clip", TRAINING_SETTING + 16, "X", "the gradient's greatest norm; 0: any (1)"},
+    {"ema", TRAINING_SETTING + 17, "X", "memory of the average of the weights (0.999)"},
+    {"focal", TRAINING_SETTING + 18, "X", "weight of the focal loss (20)"},
+    {"dice", TRAINING_SETTING + 19, "X", "weight of the dice loss (1)"},
+    {"iou", TRAINING_SETTING + 20, "X", "weight of the error of the predicted IoU (1)"},
+    {"bce", TRAINING_SETTING + 21, "X", "weight of the cross-entropy (0) …"},
+    {"bce-steps", TRAINING_SETTING + 22, "N", "… in the first N steps"},
+    {"recompute", TRAINING_SETTING + 23, "0|1", "less memory, more time (0)"},
+    {"freeze-encoder", TRAINING_SETTING + 24, "0|1",
+     "train prompt encoder and mask decoder only (0)"},
+    {"bf16", TRAINING_SETTING + 25, "0|1", "products in bf16: faster where the CPU has it (0)"},
     {NULL, 0, NULL, NULL},
 };
 
 const cli_command cli_train = {
     "train",
     "train a model on photos with masks, or on what a recipe makes of them",
-    "RECIPE.json -o RUN --from MODEL [OPTION]...\nRECIPE.json -o RUN --resume [OPTION]...",
+    "RECIPE.json -o RUN --from MODEL|--fresh SIZE [OPTION]...\nRECIPE.json -o RUN --resume "
+    "[OPTION]...",
     "Shows the model photos and prompts it as a person would: a click or a box first, then\n"
     "clicks where it is wrong. A recipe says where photos come from (docs/TRAINING.md;\n"
     "`samc samples` shows what it makes). RUN/checkpoint.safetensors holds everything a run needs\n"
@@ -110,6 +97,7 @@ const cli_command cli_train = {
 #define MAX_SETTINGS 64
 
 typedef struct arguments {
+    const cli_option *options; /* of the command */
     samc_run_options run;
     const char *recipe;
     cli_session_options session;
@@ -158,11 +146,12 @@ static int on_tick(void *user, const samc_run_tick *tick)
     if (a->live ? time(NULL) != a->shown : tick->row) {
         a->shown = time(NULL);
         print_left(left, sizeof left, tick->seconds_left);
-        (void)fprintf(stderr,
-                      "%sstep %" PRId64 "  loss %.4f  IoU: box %.3f, click %.3f, last %.3f  "
-                      "%.1f photos/s  %.2f h%s%s",
-                      a->live ? "\r" : "", tick->step, m->loss, m->box_iou, m->click_iou,
-                      m->last_iou, tick->speed, tick->seconds / 3600, left,
+        (void)fprintf(stderr, "%sstep %" PRId64 "  loss %.4f  ", a->live ? "\r" : "", tick->step,
+                      m->loss);
+        if (!a->run.pretrain)
+            (void)fprintf(stderr, "IoU: box %.3f, click %.3f, last %.3f  ", m->box_iou,
+                          m->click_iou, m->last_iou);
+        (void)fprintf(stderr, "%.1f photos/s  %.2f h%s%s", tick->speed, tick->seconds / 3600, left,
                       a->live ? "\033[K" : "\n");
         (void)fflush(stderr);
     }
@@ -183,6 +172,20 @@ static samc_status read_text(const char *path, char **text, samc_error *error)
     return *text ? SAMC_OK : samc_error_memory(error, file.size + 1);
 }
 
+/* Opens the recipe, or a folder of photos as one, and keeps its text. */
+static samc_status open_recipe(arguments *a, char **text, samc_samples **samples, samc_error *error)
+{
+    static const char photos[] = "{\"sources\": [{\"type\": \"photos\", \"folder\": \".\"}]}";
+    struct stat info;
+
+    if (a->run.pretrain && stat(a->recipe, &info) == 0 && S_ISDIR(info.st_mode)) {
+        SAMC_TRY(samc_alloc_string(photos, text, error));
+        return samc_samples_open_text(photos, a->recipe, a->recipe, on_note, a, samples, error);
+    }
+    SAMC_TRY(read_text(a->recipe, text, error));
+    return samc_samples_open(a->recipe, on_note, a, samples, error);
+}
+
 /* What a run needs, all owned. */
 typedef struct needs {
     samc_context *context;
@@ -199,11 +202,10 @@ static samc_status gather(arguments *a, needs *n, samc_error *error)
     if (a->run.ranks && context_options.threads == 0)
         context_options.threads = cli_ranks_threads(a->run.ranks);
     SAMC_TRY(samc_context_create(&context_options, &n->context, error));
-    SAMC_TRY(read_text(a->recipe, &n->text, error));
     a->quiet = !samc_ranks_is_first(a->run.ranks);
-    SAMC_TRY(samc_samples_open(a->recipe, on_note, a, &n->samples, error));
+    SAMC_TRY(open_recipe(a, &n->text, &n->samples, error));
     a->quiet = 0;
-    if (!a->run.resume) {
+    if (a->run.from) {
         SAMC_TRY(cli_model_find(a->run.from, &n->from, error));
         a->run.from = n->from;
     }
@@ -271,7 +273,7 @@ static void take_setting(arguments *a, cli_parser *parser, const char *name)
     samc_error error;
     char *text;
 
-    samc_train_settings_begin(&scratch);
+    samc_train_settings_begin(&scratch, a->run.pretrain);
     if (samc_train_settings_set(&scratch, name, parser->value, &error) != SAMC_OK) {
         cli_parser_refuse(parser, "--%s", error.message);
         return;
@@ -289,8 +291,8 @@ static void take_option(arguments *a, cli_parser *parser)
 {
     long number = 0;
 
-    if (parser->key >= KEY_SETTING) {
-        const cli_option *o = options;
+    if (parser->key >= TRAINING_SETTING) {
+        const cli_option *o = a->options;
 
         while (o->key != parser->key)
             o++;
@@ -300,35 +302,37 @@ static void take_option(arguments *a, cli_parser *parser)
     switch (parser->key) {
     case 'o': a->run.folder = parser->value; break;
     case 'm': a->run.from = parser->value; break;
-    case KEY_RESUME: a->run.resume = 1; break;
-    case KEY_RAW: a->run.ema = 0; break;
-    case KEY_NEW_RECIPE: a->run.other_recipe = 1; break;
-    case KEY_SEED:
+    case TRAINING_RESUME: a->run.resume = 1; break;
+    case TRAINING_RAW: a->run.ema = 0; break;
+    case TRAINING_FRESH: a->run.fresh = parser->value; break;
+    case TRAINING_ENCODER: a->run.encoder = parser->value; break;
+    case TRAINING_NEW_RECIPE: a->run.other_recipe = 1; break;
+    case TRAINING_SEED:
         if (cli_parser_integer(parser, 0, INT32_MAX, &number))
             a->run.seed = (uint64_t)number;
         break;
-    case KEY_SAVE:
+    case TRAINING_SAVE:
         if (cli_parser_integer(parser, 0, 100000, &number))
             a->run.save_minutes = (double)number;
         break;
-    case KEY_SAVE_STEPS:
+    case TRAINING_SAVE_STEPS:
         if (cli_parser_integer(parser, 1, INT32_MAX, &number))
             a->run.save_steps = number;
         break;
-    case KEY_ROWS:
+    case TRAINING_ROWS:
         if (cli_parser_integer(parser, 1, INT32_MAX, &number))
             a->run.row_steps = number;
         break;
-    case KEY_MINUTES:
+    case TRAINING_MINUTES:
         if (cli_parser_integer(parser, 1, 10000000, &number))
             a->run.minutes = (double)number;
         break;
-    case KEY_MEMORY:
+    case TRAINING_MEMORY:
         if (cli_parser_integer(parser, 0, 100000000, &number))
             a->run.keep.memory_bytes = (size_t)number << 20;
         break;
-    case KEY_FOLDER: a->run.keep.folder = parser->value; break;
-    case KEY_DISK:
+    case TRAINING_FOLDER: a->run.keep.folder = parser->value; break;
+    case TRAINING_DISK:
         if (cli_parser_integer(parser, 1, 1000000000, &number))
             a->run.keep.folder_bytes = (size_t)number << 20;
         break;
@@ -336,12 +340,28 @@ static void take_option(arguments *a, cli_parser *parser)
     }
 }
 
-static int run(const cli_command *command, int argc, char **argv)
+/* Says what the command line lacks, or NULL. */
+static const char *find_lack(const arguments *a)
 {
-    arguments a = {.run = {.ema = 1, .save_minutes = 5, .row_steps = 20, .tick = on_tick}};
+    const int starts = (a->run.resume != 0) + (a->run.from != NULL) + (a->run.fresh != NULL);
+
+    if (!a->run.folder)
+        return "say where the run shall live: -o RUN";
+    if (starts != 1)
+        return "one of --from MODEL, --fresh SIZE and --resume";
+    if (a->run.resume && a->run.encoder)
+        return "--encoder is for a new run: this one has its weights";
+    return NULL;
+}
+
+int cli_training_run(const cli_command *command, int argc, char **argv, bool pretrain)
+{
+    arguments a = {.options = command->options,
+                   .run = {.ema = 1, .save_minutes = 5, .row_steps = 20, .tick = on_tick}};
     cli_parser parser;
     int code;
 
+    a.run.pretrain = pretrain;
     a.run.keep.memory_bytes = (size_t)1024 << 20;
     a.run.keep.folder_bytes = (size_t)16384 << 20;
     a.run.note = on_note;
@@ -350,19 +370,22 @@ static int run(const cli_command *command, int argc, char **argv)
     cli_parser_begin(&parser, command, argc, argv);
     while (cli_parser_next(&parser))
         take_option(&a, &parser);
-    if (parser.finished)
+    if (parser.finished) {
         code = parser.exit_code;
-    else if (parser.n_operands != 1)
+    } else if (parser.n_operands != 1) {
         code = cli_refuse(command, parser.n_operands ? "one recipe, please" : "which recipe?");
-    else if (!a.run.folder)
-        code = cli_refuse(command, "say where the run shall live: -o RUN");
-    else if (a.run.resume == (a.run.from != NULL))
-        code = cli_refuse(command, "either --from MODEL or --resume");
-    else {
+    } else if (find_lack(&a)) {
+        code = cli_refuse(command, "%s", find_lack(&a));
+    } else {
         a.recipe = parser.operands[0];
         code = train(&a);
     }
     for (size_t i = 0; i < a.run.n_settings; i++)
         free(a.settings[i]);
     return code;
+}
+
+static int run(const cli_command *command, int argc, char **argv)
+{
+    return cli_training_run(command, argc, argv, false);
 }

@@ -40,7 +40,8 @@ static void note_problem(samc_loader *loader, const char *format, ...)
 
 int samc_loader_is_training_state(const char *name)
 {
-    return strncmp(name, "optimizer.", 10) == 0 || strncmp(name, "ema.", 4) == 0;
+    return strncmp(name, "optimizer.", 10) == 0 || strncmp(name, "ema.", 4) == 0 ||
+           strncmp(name, "pretrain.", 9) == 0;
 }
 
 samc_status samc_loader_finish(samc_loader *loader)

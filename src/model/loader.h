@@ -27,7 +27,8 @@ void samc_loader_free(samc_loader *loader);
 /* Names what was wrong, tensors that nobody asked for included (training's own excepted). Errors:
  * MODEL. */
 samc_status samc_loader_finish(samc_loader *loader);
-/* 1 for what a training checkpoint keeps beside the model: "optimizer.…" and "ema.…". */
+/* 1 for what a training checkpoint keeps beside the model: "optimizer.…", "ema.…" and the head of
+ * pre-training, "pretrain.…". */
 int samc_loader_is_training_state(const char *name);
 
 /* Where a tensor is not as it should be these note the problem, leave *out NULL and return SAMC_OK;

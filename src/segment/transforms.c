@@ -71,3 +71,20 @@ cleanup:
     samc_arena_give_back(call->arena, mark);
     return status;
 }
+
+void samc_transform_pixels(const samc_config *config, const float *patches, uint8_t *pixels)
+{
+    const int64_t p = config->patch_size, grid = config->grid, side = config->image_size;
+
+    for (int64_t y = 0; y < side; y++)
+        for (int64_t x = 0; x < side; x++)
+            for (int64_t c = 0; c < 3; c++) {
+                const int64_t patch = y / p * grid + x / p;
+                const float v = patches[((patch * 3 + c) * p + y % p) * p + x % p] * pixel_std[c] +
+                                pixel_mean[c];
+
+                pixels[(y * side + x) * 3 + c] = (uint8_t)(v < 0.0f     ? 0.0f
+                                                           : v > 255.0f ? 255.0f
+                                                                        : v + 0.5f);
+            }
+}

@@ -29,4 +29,7 @@ samc_status samc_transform_patches(const samc_call *call, const samc_config *con
                                    const samc_image *image, const samc_frame *frame, float *patches,
                                    samc_error *error);
 
+/* The way back: patches -> pixels [S][S][3], rounded and cut off at 0 and 255. */
+void samc_transform_pixels(const samc_config *config, const float *patches, uint8_t *pixels);
+
 #endif

@@ -272,14 +272,15 @@ static samc_status read_part(const samc_tensors *tensors, const samc_param *p, c
     return SAMC_OK;
 }
 
-samc_status samc_checkpoint_restore(const samc_tensors *tensors, samc_params *params,
-                                    samc_checkpoint_state *state, samc_error *error)
+samc_status samc_checkpoint_restore(const samc_tensors *tensors, const char *more,
+                                    samc_params *params, samc_checkpoint_state *state,
+                                    samc_error *error)
 {
     samc_status status = SAMC_OK;
 
     memset(params, 0, sizeof *params);
     SAMC_TRY(read_state(tensors, state, error));
-    SAMC_TRY(samc_params_load(tensors, params, error));
+    SAMC_TRY(samc_params_load(tensors, more, params, error));
     for (size_t part = 1; part < N_PARTS; part++)
         for (size_t i = 0; i < params->n_params; i++)
             SAMC_CHECK(read_part(tensors, &params->list[i], parts[part].prefix,

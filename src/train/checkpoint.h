@@ -46,10 +46,12 @@ samc_status samc_checkpoint_open(const char *path, samc_tensors **tensors, samc_
                                  samc_error *error);
 /* 1 if the file is one that samc_checkpoint_save wrote, not just a model. */
 int samc_checkpoint_is_training(const samc_tensors *tensors);
-/* Loads the run. Errors: FORMAT (no training checkpoint, or its metadata is damaged), MODEL (names
- * the tensors that are missing, misshapen or not finite), MEMORY. */
-samc_status samc_checkpoint_restore(const samc_tensors *tensors, samc_params *params,
-                                    samc_checkpoint_state *state, samc_error *error);
+/* Loads the run; `more` as in samc_params_load. Errors: FORMAT (no training checkpoint, or its
+ * metadata is damaged), MODEL (names the tensors that are missing, misshapen or not finite),
+ * MEMORY. */
+samc_status samc_checkpoint_restore(const samc_tensors *tensors, const char *more,
+                                    samc_params *params, samc_checkpoint_state *state,
+                                    samc_error *error);
 
 /* Which of a checkpoint's weights. */
 typedef enum samc_checkpoint_weights {

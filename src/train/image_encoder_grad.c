@@ -397,6 +397,29 @@ cleanup:
 
 /* ---------------------------------------------------------------------------- the whole */
 
+/* Tokens that are hidden become the mask token; their position is added as to any other. */
+static void hide_tokens(const samc_train_call *t, const samc_train_encoder *e, float *x)
+{
+    const size_t dim = (size_t)e->config->encoder_dim;
+
+    for (int64_t i = 0; e->hidden && i < row_count(e); i++)
+        if (e->hidden[i])
+            memcpy(x + (size_t)i * dim, t->params->values + e->mask_token, dim * sizeof *x);
+}
+
+/* The way back: their gradient is the mask token's, and their patches get none. */
+static void unhide_tokens(const samc_train_call *t, const samc_train_encoder *e, float *dx)
+{
+    const int64_t dim = e->config->encoder_dim;
+    float *to = t->params->gradients + e->mask_token;
+
+    for (int64_t i = 0; e->hidden && i < row_count(e); i++)
+        for (int64_t c = 0; e->hidden[i] && c < dim; c++) {
+            to[c] += dx[i * dim + c];
+            dx[i * dim + c] = 0.0f;
+        }
+}
+
 samc_status samc_train_encoder_forward(const samc_train_call *t, samc_train_encoder *e,
                                        const float *patches, const float *keep, float *embedding)
 {
@@ -404,6 +427,7 @@ samc_status samc_train_encoder_forward(const samc_train_call *t, samc_train_enco
     const int32_t depth = e->config->depth;
 
     SAMC_TRY(samc_dense_forward(t, &e->patch_embed, rows, patches, e->inputs));
+    hide_tokens(t, e, e->inputs);
     for (int64_t b = 0; b < e->batch; b++)
         samc_rows_add(t, photo, t->params->values + e->pos_embed, e->inputs + b * photo);
     for (int32_t i = 0; i < depth; i++)
@@ -442,6 +466,7 @@ samc_status samc_train_encoder_backward(const samc_train_call *t, samc_train_enc
     }
     for (int64_t b = 0; b < e->batch; b++)
         samc_rows_add(t, photo, dx + b * photo, t->params->gradients + e->pos_embed);
+    unhide_tokens(t, e, dx);
     SAMC_CHECK(samc_dense_backward(t, &e->patch_embed, rows, patches, dx, NULL, 0));
     tell(e, 0);
 

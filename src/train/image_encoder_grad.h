@@ -48,6 +48,9 @@ typedef struct samc_train_encoder {
     float *narrow, *narrow_normed, *convolved; /* [B * T][E]: the neck */
     samc_train_layer_fn layer_done;            /* NULL after create; the caller may set it … */
     void *user;                                /* … and what it is given */
+    const uint8_t *hidden; /* [B * T] 1: the token's patch is not seen (mae.h). NULL after create:
+                              all are; the caller may set it … */
+    int64_t mask_token;    /* … with the offset of the [C] numbers that stand in its place */
 } samc_train_encoder;
 
 /* Sets up for `batch` photos. `params` and their configuration must outlive it. Call

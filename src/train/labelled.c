@@ -389,3 +389,47 @@ samc_status samc_annotated_sample(samc_supply *supply, samc_source *source, samc
 
     return samc_supply_draw(supply, source, random, make_annotated, &j, error);
 }
+
+/* ---- photos without masks ---- */
+
+static samc_status make_photo(void *user, samc_source *source, size_t index, samc_random *random,
+                              samc_error *error)
+{
+    const job *j = user;
+    const char *name = samc_path_name(source->files.paths[index]);
+    const size_t size = strlen(source->name) + strlen(name) + 3;
+    samc_cache_entry *held = NULL;
+    const samc_image *photo;
+    samc_status status = SAMC_OK;
+    samc_crop crop = {0};
+
+    SAMC_TRY(samc_supply_photo(j->supply, source, index, j->size, &held, error));
+    photo = &((const samc_stock *)samc_cache_item(held))->photo.view;
+    crop.width = photo->width;
+    crop.height = photo->height;
+    if (!source->plain) {
+        const int32_t x = (int32_t)samc_random_below(random, (size_t)crop.width);
+        const int32_t y = (int32_t)samc_random_below(random, (size_t)crop.height);
+
+        crop = samc_crop_draw(random, crop.width, crop.height, x, y, LEAST);
+    }
+    SAMC_CHECK(samc_scene_begin(j->size, crop.width, crop.height, 0, j->sample, error));
+    SAMC_CHECK(samc_crop_photo(&crop, photo, j->sample, error));
+    SAMC_CHECK(samc_alloc(size, 1, &j->sample->identity, error));
+    (void)snprintf(j->sample->identity, size, "%s: %s", source->name, name);
+    j->sample->repeats = source->plain;
+
+cleanup:
+    samc_cache_release(j->supply->cache, held);
+    if (status != SAMC_OK)
+        samc_sample_free(j->sample);
+    return status;
+}
+
+samc_status samc_photo_sample(samc_supply *supply, samc_source *source, samc_random *random,
+                              int32_t size, samc_sample *sample, samc_error *error)
+{
+    job j = {supply, size, 0, sample, NULL, NULL};
+
+    return samc_supply_draw(supply, source, random, make_photo, &j, error);
+}

@@ -74,24 +74,27 @@ samc_status samc_metrics_open(const char *path, int64_t step, FILE **stream, sam
     return *stream ? SAMC_OK : samc_error_io(error, "open", path);
 }
 
-static void print_share(FILE *stream, double value)
+static void print_number(FILE *stream, int digits, double value)
 {
     if (isnan(value))
         (void)fputc(',', stream);
     else
-        (void)fprintf(stream, ",%.4f", value);
+        (void)fprintf(stream, ",%.*f", digits, value);
 }
 
 samc_status samc_metrics_write(FILE *stream, const samc_metrics_row *row, const char *path,
                                samc_error *error)
 {
-    (void)fprintf(stream, "%" PRId64 ",%" PRId64 ",%.1f,%.1f,%.5f,%.6f,%.5f,%.5f,%.5f", row->step,
-                  row->photos, row->seconds, row->cpu_seconds, row->loss, row->focal, row->dice,
-                  row->bce, row->iou);
-    print_share(stream, row->box_iou);
-    print_share(stream, row->click_iou);
-    print_share(stream, row->best_iou);
-    print_share(stream, row->last_iou);
+    (void)fprintf(stream, "%" PRId64 ",%" PRId64 ",%.1f,%.1f,%.5f", row->step, row->photos,
+                  row->seconds, row->cpu_seconds, row->loss);
+    print_number(stream, 6, row->focal);
+    print_number(stream, 5, row->dice);
+    print_number(stream, 5, row->bce);
+    print_number(stream, 5, row->iou);
+    print_number(stream, 4, row->box_iou);
+    print_number(stream, 4, row->click_iou);
+    print_number(stream, 4, row->best_iou);
+    print_number(stream, 4, row->last_iou);
     (void)fprintf(stream, ",%.4f,%.3e,%.2f\n", row->norm, row->rate, row->speed);
     if (fflush(stream) != 0 || ferror(stream))
         return samc_error_io(error, "write", path);

@@ -13,8 +13,9 @@
 typedef struct samc_metrics_row {
     int64_t step, photos;
     double seconds, cpu_seconds; /* of the whole run: in steps by the clock, and of all threads */
-    double loss, focal, dice, bce, iou;
-    double box_iou, click_iou, best_iou, last_iou; /* NaN, an empty field: there was none */
+    double loss;
+    double focal, dice, bce, iou; /* NaN, an empty field: there was none (pre-training) */
+    double box_iou, click_iou, best_iou, last_iou; /* the same */
     double norm, rate, speed;
 } samc_metrics_row;
 

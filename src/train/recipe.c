@@ -44,7 +44,7 @@ static const struct {
     {"sa1b", SAMC_SOURCE_SA1B, {"folder", "exclude", "augment"}},
     {"coco", SAMC_SOURCE_COCO, {"folder", "annotations", "augment"}},
     {"composite", SAMC_SOURCE_COMPOSITE, {"backgrounds", "objects", "count", "pool"}},
-    {"photos", SAMC_SOURCE_PHOTOS, {"folder", "exclude", "suffix"}},
+    {"photos", SAMC_SOURCE_PHOTOS, {"folder", "exclude", "suffix", "augment"}},
     {"cutouts", SAMC_SOURCE_CUTOUTS, {"folder", "exclude"}},
     {"shapes", SAMC_SOURCE_SHAPES, {"pool"}},
 };
@@ -264,7 +264,7 @@ static int is_at_home(samc_source_type type, place where)
     switch (type) {
     case SAMC_SOURCE_LABELMAP:
     case SAMC_SOURCE_SHAPES: return where != BACKGROUNDS;
-    case SAMC_SOURCE_PHOTOS: return where == BACKGROUNDS;
+    case SAMC_SOURCE_PHOTOS: return where != OBJECTS;
     case SAMC_SOURCE_CUTOUTS: return where == OBJECTS;
     case SAMC_SOURCE_SA1B:
     case SAMC_SOURCE_COCO:
@@ -307,8 +307,8 @@ static samc_status read_common(const json_t *object, place where, samc_source *s
         type++;
     if (type == N_TYPES || !is_at_home(types[type].type, where))
         return SAMC_FAIL(error, FORMAT,
-                         "\"type\" must be labelmap, sa1b, coco, composite or shapes; in objects "
-                         "labelmap, cutouts or shapes; in backgrounds photos");
+                         "\"type\" must be labelmap, sa1b, coco, composite, shapes or photos; in "
+                         "objects labelmap, cutouts or shapes; in backgrounds photos");
     source->type = types[type].type;
     json_object_foreach((json_t *)(uintptr_t)object, key, value)
     {

@@ -17,7 +17,7 @@ typedef enum samc_source_type {
     SAMC_SOURCE_SA1B,      /* files: the JSONs */
     SAMC_SOURCE_COCO,      /* no files: the index */
     SAMC_SOURCE_COMPOSITE, /* no files of its own: see below */
-    SAMC_SOURCE_PHOTOS,    /* a composite's background; files: photos */
+    SAMC_SOURCE_PHOTOS,    /* a composite's background, or samples without masks; files: photos */
     SAMC_SOURCE_CUTOUTS,   /* a composite's object; files: PNGs */
     SAMC_SOURCE_SHAPES     /* a composite's object; no files */
 } samc_source_type;
@@ -43,7 +43,7 @@ struct samc_source {
     samc_source *objects, *backgrounds;
     int32_t count[2]; /* composite: fewest and most objects */
     int32_t pool;     /* composite: so many scenes, which come again; 0: ever new ones */
-    int32_t plain;    /* label map, SA-1B, COCO: 1: photos are shown whole and as they are */
+    int32_t plain;    /* 1: its photos are shown whole and as they are */
 };
 
 /* The most sources of one list. */

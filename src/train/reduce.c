@@ -24,7 +24,8 @@ struct samc_reduce {
 
 static int32_t layer_of(const samc_params *params, const samc_param *p)
 {
-    const int is_behind = strncmp(p->name, ENCODER, strlen(ENCODER)) != 0;
+    const int is_behind = p->layer > params->config.depth &&
+                          strncmp(p->name, ENCODER, strlen(ENCODER)) != 0;
 
     return is_behind ? params->config.depth + 2 : p->layer;
 }

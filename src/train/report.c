@@ -115,6 +115,16 @@ static samc_status print_mask(FILE *stream, const samc_report_mask *m, samc_erro
     return status;
 }
 
+static samc_status print_pair(FILE *stream, const samc_report_pair *pair, samc_error *error)
+{
+    (void)fputs("<figure>", stream);
+    SAMC_TRY(print_picture(stream, pair->seen, pair->side, error));
+    SAMC_TRY(print_picture(stream, pair->made, pair->side, error));
+    (void)fputs("<figcaption>what was seen, and what was made of it</figcaption></figure>\n",
+                stream);
+    return SAMC_OK;
+}
+
 /* ---------------------------------------------------------------------------- curves */
 
 typedef struct column {
@@ -179,6 +189,8 @@ static void print_graph(FILE *stream, const char *title, const table *t, const c
     for (size_t c = 0; c < n_columns; c++)
         for (size_t i = 0; i < t->n; i++)
             most = t->rows[i][columns[c].index] > most ? t->rows[i][columns[c].index] : most;
+    if (most == 0.0) /* a run of the other kind */
+        return;
     (void)fprintf(stream, "<h2>%s</h2><p>", title);
     for (size_t c = 0; c < n_columns; c++)
         (void)fprintf(stream, "<span style=\"color:%s\">%s</span> ", columns[c].colour,
@@ -224,7 +236,8 @@ static void print_graphs(FILE *stream, const table *t)
 }
 
 samc_status samc_report_write(const char *path, const char *metrics, const char *settings,
-                              const samc_report_mask *masks, size_t n_masks, samc_error *error)
+                              const samc_report_mask *masks, size_t n_masks,
+                              const samc_report_pair *pairs, size_t n_pairs, samc_error *error)
 {
     samc_file_writer writer = {NULL, NULL, NULL};
     samc_status status = SAMC_OK;
@@ -233,7 +246,8 @@ samc_status samc_report_write(const char *path, const char *metrics, const char 
     samc_file_sweep(path);
     SAMC_CHECK(read_table(metrics, &t, error));
     SAMC_CHECK(samc_file_begin(path, &writer, error));
-    (void)fputs("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>samc train</title>"
+    (void)fputs("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>samc: a training "
+                "run</title>"
                 "<style>body{font:16px sans-serif;max-width:700px;margin:2em auto}svg{width:100%}"
                 "figure{display:inline-block;margin:4px}img{width:48%}</style>"
                 "<h1>Training run</h1>\n",
@@ -245,9 +259,11 @@ samc_status samc_report_write(const char *path, const char *metrics, const char 
                       t.rows[t.n - 1][3] / 3600.0);
     (void)fprintf(writer.stream, "<p><code>%s</code></p>\n", settings);
     print_graphs(writer.stream, &t);
-    (void)fputs("<h2>Masks of the last step</h2>\n", writer.stream);
+    (void)fprintf(writer.stream, "<h2>%s of the last step</h2>\n", n_pairs ? "Photos" : "Masks");
     for (size_t i = 0; i < n_masks; i++)
         SAMC_CHECK(print_mask(writer.stream, &masks[i], error));
+    for (size_t i = 0; i < n_pairs; i++)
+        SAMC_CHECK(print_pair(writer.stream, &pairs[i], error));
     (void)fputs("</html>\n", writer.stream);
     status = samc_file_commit(&writer, error);
 

@@ -5,7 +5,9 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "segment/transforms.h"
 #include "train/feed.h"
+#include "train/fresh.h"
 #include "train/metrics.h"
 #include "train/report.h"
 
@@ -19,7 +21,8 @@
 #include <time.h>
 
 #define FROM_BYTES 256
-#define REPORT_MASKS 8 /* that the report shows */
+#define REPORT_MASKS 8  /* that the report shows */
+#define REPORT_PHOTOS 4 /* of pre-training */
 
 typedef struct run {
     const samc_run_options *options;
@@ -35,6 +38,8 @@ typedef struct run {
     samc_feed *feed;
     samc_train_batch batch, next; /* of the last step; of the one to come */
     float *shown;                 /* [REPORT_MASKS][L][L]: answers of the batch's first masks */
+    const float *painted;         /* pre-training: of the last step (trainer.h) */
+    const uint8_t *hidden;        /* the same */
 
     samc_run_tick sums; /* since the last row */
     int64_t steps;
@@ -92,6 +97,12 @@ static double number_of(const samc_tensors *tensors, const char *key)
     return number >= 0.0 && number < 1e15 ? number : 0.0;
 }
 
+/* What belongs to the run beside the model's tensors. */
+static const char *more_of(const run *r)
+{
+    return r->options->pretrain ? SAMC_MAE : NULL;
+}
+
 static samc_status resume(run *r, samc_error *error)
 {
     const samc_run_options *o = r->options;
@@ -105,10 +116,16 @@ static samc_status resume(run *r, samc_error *error)
     if (note.status != SAMC_OK && o->note && samc_ranks_is_first(o->ranks))
         o->note(o->user, note.message);
     SAMC_CHECK(samc_tensors_verify(tensors, NULL, error));
-    SAMC_CHECK(samc_checkpoint_restore(tensors, &r->params, &r->state, error));
     settings = samc_tensors_metadata(tensors, "settings");
+    r->settings.pretrain = 0;
     if (settings)
         SAMC_CHECK(samc_train_settings_parse(&r->settings, settings, error));
+    if (r->settings.pretrain != o->pretrain) {
+        status = SAMC_FAIL(error, ARGUMENT, "%s is a run of `samc %s`: go on with that", o->folder,
+                           o->pretrain ? "train" : "pretrain");
+        goto cleanup;
+    }
+    SAMC_CHECK(samc_checkpoint_restore(tensors, more_of(r), &r->params, &r->state, error));
     from = samc_tensors_metadata(tensors, "from");
     (void)snprintf(r->from, sizeof r->from, "%s", from ? from : "");
     r->seconds = number_of(tensors, "seconds");
@@ -126,42 +143,82 @@ cleanup:
     return status;
 }
 
+/* Loads a model, or a checkpoint's values or average, with fresh moments. */
+static samc_status load(const run *r, const char *path, samc_params *params, samc_error *error)
+{
+    samc_checkpoint_state state;
+    samc_tensors *tensors = NULL;
+    samc_status status = SAMC_OK;
+    size_t bytes;
+
+    SAMC_TRY(samc_tensors_open(path, &tensors, error));
+    SAMC_CHECK(samc_tensors_verify(tensors, NULL, error));
+    if (!samc_checkpoint_is_training(tensors)) {
+        status = samc_params_load(tensors, more_of(r), params, error);
+        goto cleanup;
+    }
+    SAMC_CHECK(samc_checkpoint_restore(tensors, more_of(r), params, &state, error));
+    bytes = (size_t)params->total * sizeof(float);
+    if (r->options->ema)
+        memcpy(params->values, params->ema, bytes);
+    else
+        memcpy(params->ema, params->values, bytes);
+    memset(params->moment1, 0, bytes);
+    memset(params->moment2, 0, bytes);
+
+cleanup:
+    samc_tensors_close(tensors);
+    return status;
+}
+
+/* Takes the image encoder of another model, which must be of the same shape. */
+static samc_status take_encoder(run *r, const char *path, samc_error *error)
+{
+    samc_params other = {.list = NULL};
+    samc_status status;
+
+    status = load(r, path, &other, error);
+    for (size_t i = 0; status == SAMC_OK && i < r->params.n_params; i++) {
+        const samc_param *p = &r->params.list[i], *q = samc_params_find(&other, p->name);
+        const size_t bytes = (size_t)p->count * sizeof(float);
+
+        if (strncmp(p->name, "image_encoder.", strlen("image_encoder.")) != 0)
+            continue;
+        if (!q || memcmp(p->shape, q->shape, sizeof p->shape) != 0) {
+            status = SAMC_FAIL(error, MODEL, "the image encoder of %s has another shape: %s", path,
+                               p->name);
+            break;
+        }
+        memcpy(r->params.values + p->offset, other.values + q->offset, bytes);
+        memcpy(r->params.ema + p->offset, other.values + q->offset, bytes);
+    }
+    samc_params_free(&other);
+    return status;
+}
+
 /* Starts from a model, with fresh moments. */
 static samc_status start(run *r, samc_error *error)
 {
     const samc_run_options *o = r->options;
-    samc_tensors *tensors = NULL;
-    samc_status status = SAMC_OK;
     struct stat info;
 
     if (samc_ranks_is_first(o->ranks) && stat(r->checkpoint, &info) == 0)
         return SAMC_FAIL(error, ARGUMENT,
                          "%s is there already: resume it (--resume), or take another folder",
                          r->checkpoint);
-    SAMC_CHECK(samc_tensors_open(o->from, &tensors, error));
-    SAMC_CHECK(samc_tensors_verify(tensors, NULL, error));
-    if (samc_checkpoint_is_training(tensors)) {
-        samc_checkpoint_state state;
-
-        SAMC_CHECK(samc_checkpoint_restore(tensors, &r->params, &state, error));
-        if (o->ema)
-            memcpy(r->params.values, r->params.ema,
-                   (size_t)r->params.total * sizeof *r->params.values);
-        else
-            memcpy(r->params.ema, r->params.values,
-                   (size_t)r->params.total * sizeof *r->params.values);
-        memset(r->params.moment1, 0, (size_t)r->params.total * sizeof *r->params.moment1);
-        memset(r->params.moment2, 0, (size_t)r->params.total * sizeof *r->params.moment2);
-    } else {
-        SAMC_CHECK(samc_params_load(tensors, &r->params, error));
-    }
+    if (o->fresh)
+        SAMC_TRY(samc_params_fresh(o->fresh, o->seed, &r->params, error));
+    else
+        SAMC_TRY(load(r, o->from, &r->params, error));
+    if (o->encoder)
+        SAMC_TRY(take_encoder(r, o->encoder, error));
+    if (o->pretrain)
+        SAMC_TRY(samc_mae_add(&r->params, o->seed, error));
     r->state = (samc_checkpoint_state){.step = 0, .seed = o->seed};
     samc_run_recipe_hash(o->recipe, r->state.recipe);
-    (void)snprintf(r->from, sizeof r->from, "%s", o->from);
-
-cleanup:
-    samc_tensors_close(tensors);
-    return status;
+    (void)snprintf(r->from, sizeof r->from, "%s%s", o->fresh ? "fresh " : "",
+                   o->fresh ? o->fresh : o->from);
+    return SAMC_OK;
 }
 
 static int64_t area_of(const run *r)
@@ -212,7 +269,11 @@ static samc_status begin_own(run *r, samc_context *context, samc_error *error)
     const samc_run_options *o = r->options;
     const int is_first = samc_ranks_is_first(o->ranks);
 
-    samc_train_settings_begin(&r->settings);
+    samc_train_settings_begin(&r->settings, o->pretrain);
+    if (!o->pretrain && !samc_samples_have_masks(o->samples))
+        return SAMC_FAIL(error, ARGUMENT,
+                         "the recipe has a source of photos without masks: `samc pretrain` learns "
+                         "from these");
     if (is_first && mkdir(o->folder, 0777) != 0 && errno != EEXIST)
         return samc_error_io(error, "create", o->folder);
     SAMC_TRY(join(o->folder, "checkpoint.safetensors", &r->checkpoint, error));
@@ -226,6 +287,8 @@ static samc_status begin_own(run *r, samc_context *context, samc_error *error)
     if (!is_first)
         return SAMC_OK;
     SAMC_TRY(samc_metrics_open(r->metrics, r->state.step, &r->stream, error));
+    if (o->pretrain)
+        return samc_trainer_paint(r->trainer, &r->painted, &r->hidden, error);
     SAMC_TRY(
         samc_alloc_zero(REPORT_MASKS, (size_t)area_of(r) * sizeof *r->shown, &r->shown, error));
     samc_trainer_record(r->trainer, keep_answers, r);
@@ -306,16 +369,45 @@ static void end(run *r)
 
 /* ---------------------------------------------------------------------------- while it runs */
 
+/* The first photos of the last step: with gray where they were hidden, and as the model has it. */
+static samc_status report_photos(const run *r, const char *settings, samc_error *error)
+{
+    const samc_config *c = &r->params.config;
+    const int64_t p = c->patch_size, side = c->image_size, tokens = (int64_t)c->grid * c->grid;
+    const size_t bytes = 3 * (size_t)side * (size_t)side;
+    samc_report_pair pairs[REPORT_PHOTOS];
+    samc_status status = SAMC_OK;
+    uint8_t *pixels;
+    size_t n = 0;
+
+    SAMC_TRY(samc_alloc(2 * REPORT_PHOTOS, bytes, &pixels, error));
+    for (; n < REPORT_PHOTOS && (int64_t)n < r->batch.photos; n++) {
+        uint8_t *seen = pixels + 2 * n * bytes, *made = seen + bytes;
+
+        memcpy(seen, r->batch.samples[n].pixels, bytes);
+        for (int64_t i = 0; i < side * side; i++)
+            if (r->hidden[(int64_t)n * tokens + i / side / p * c->grid + i % side / p])
+                memset(seen + 3 * i, 128, 3);
+        samc_transform_pixels(c, r->painted + (int64_t)n * tokens * 3 * p * p, made);
+        pairs[n] = (samc_report_pair){seen, made, (int32_t)side};
+    }
+    status = samc_report_write(r->report, r->metrics, settings, NULL, 0, pairs, n, error);
+    free(pixels);
+    return status;
+}
+
 static samc_status write_report(const run *r, const char *settings, samc_error *error)
 {
     samc_report_mask masks[REPORT_MASKS];
     size_t n = 0;
 
+    if (r->options->pretrain)
+        return report_photos(r, settings, error);
     for (; n < REPORT_MASKS && (int64_t)n < r->batch.masks; n++)
         masks[n] = (samc_report_mask){&r->batch.samples[r->batch.photo[n]], r->batch.number[n],
                                       r->shown + (int64_t)n * area_of(r),
                                       samc_config_low_res(&r->params.config)};
-    return samc_report_write(r->report, r->metrics, settings, masks, n, error);
+    return samc_report_write(r->report, r->metrics, settings, masks, n, NULL, 0, error);
 }
 
 static samc_status save(run *r, samc_error *error)
@@ -364,6 +456,8 @@ static void make_means(const run *r, samc_run_tick *tick)
 
     tick->norm /= n;
     m->loss /= n;
+    if (r->options->pretrain)
+        m->focal = m->dice = m->bce = m->iou = (double)NAN;
     m->focal /= n;
     m->dice /= n;
     m->bce /= n;

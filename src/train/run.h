@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Run: a training run in a folder, from its beginning or from where it stopped.
+ * Run: a training run in a folder, from its beginning or from where it stopped: of a model on
+ * masks, or of its image encoder on pixels (pre-training).
  *
  *   checkpoint.safetensors, checkpoint.safetensors.previous    train/checkpoint.h
  *   metrics.csv    a row every so many steps, its columns named in the first line. Rows of steps
@@ -9,6 +10,8 @@
  *
  * Beside what checkpoint.h lists, a checkpoint's metadata holds: settings (settings.h), seconds and
  * cpu_seconds that the steps took (all threads), photos seen, and from: the model it began with.
+ * That of a pre-training run is a whole model too (prompt encoder and decoder are as it found
+ * them), and has the head's tensors beside it (mae.h).
  *
  * Ranks (ranks.h) share the photos of every step; the run is the same one, on however many of them
  * it began, goes on or ends, up to the rounding of sums. Each reads the model or the checkpoint;
@@ -37,12 +40,15 @@ typedef struct samc_run_tick {
 typedef int (*samc_run_tick_fn)(void *user, const samc_run_tick *tick);
 
 typedef struct samc_run_options {
-    const char *folder; /* created if missing */
-    const char *from;   /* model or checkpoint to start from; not looked at where `resume` */
-    int resume;         /* 1: go on from the folder's checkpoint */
-    int ema;            /* 1: start from the average where `from` is a checkpoint */
-    int other_recipe;   /* 1: resume although the recipe has changed */
-    uint64_t seed;      /* not looked at where `resume` */
+    const char *folder;  /* created if missing */
+    int pretrain;        /* 1: on pixels (mae.h) instead of masks; its settings are the others' */
+    const char *from;    /* model or checkpoint to start from; not looked at where `resume` */
+    const char *fresh;   /* or NULL: in place of `from`, new weights of this size (fresh.h) */
+    const char *encoder; /* or NULL: a model or checkpoint whose image encoder is taken instead */
+    int resume;          /* 1: go on from the folder's checkpoint */
+    int ema;             /* 1: start from the average where `from` is a checkpoint */
+    int other_recipe;    /* 1: resume although the recipe has changed */
+    uint64_t seed;       /* not looked at where `resume` */
     const char *const *settings; /* "name=value"; what they do not name has its default, or the
                                     checkpoint's value */
     size_t n_settings;

@@ -91,6 +91,14 @@ int samc_samples_repeat(const samc_samples *samples)
     return 0;
 }
 
+int samc_samples_have_masks(const samc_samples *samples)
+{
+    for (size_t i = 0; i < samples->recipe.n_sources; i++)
+        if (samples->recipe.sources[i].type == SAMC_SOURCE_PHOTOS)
+            return 0;
+    return 1;
+}
+
 /* A scene of a pool is a function of its number in it, and has a stream of its own; which of its
  * masks are shown is drawn each time. */
 static samc_status draw_composite(samc_samples *samples, samc_source *source, uint64_t seed,
@@ -141,9 +149,11 @@ samc_status samc_samples_get(samc_samples *samples, uint64_t seed, uint64_t inde
         status = samc_annotated_sample(&samples->supply, source, &random, size, max_masks, &made,
                                        error);
         break;
+    case SAMC_SOURCE_PHOTOS:
+        status = samc_photo_sample(&samples->supply, source, &random, size, &made, error);
+        break;
     case SAMC_SOURCE_COMPOSITE:
-    case SAMC_SOURCE_PHOTOS: /* recipe.c has these three only inside a composite */
-    case SAMC_SOURCE_CUTOUTS:
+    case SAMC_SOURCE_CUTOUTS: /* recipe.c has these two only inside a composite */
     case SAMC_SOURCE_SHAPES:
         status = draw_composite(samples, source, seed, &random, size, max_masks, &made, error);
         break;

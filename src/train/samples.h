@@ -26,7 +26,7 @@
 typedef struct samc_sample {
     int32_t size;          /* S: the side of the square, the model's image_size */
     int32_t width, height; /* of the photo's rectangle at the top left; the longer one is S */
-    int32_t n_masks;       /* 1..max_masks */
+    int32_t n_masks;       /* 1..max_masks; 0: a photo without masks */
     uint8_t *pixels;       /* [S][S][3] RGB; zero outside the rectangle */
     uint8_t *masks;        /* [n_masks][S][S] 0, 1 or SAMC_SAMPLE_IGNORE; zero outside it */
     char **labels;         /* [n_masks] a class ("shirt") or a few words ("A cat."), UTF-8; NULL:
@@ -60,12 +60,15 @@ void samc_samples_free(samc_samples *samples);
 
 /* 1: some source shows the same pixels again and again (samc_sample.repeats). */
 int samc_samples_repeat(const samc_samples *samples);
+/* 1: every sample has masks; 0: some source is of photos without any. */
+int samc_samples_have_masks(const samc_samples *samples);
 
-/* Makes sample `index` for a model of image size `size`, with at least one and at most `max_masks`
- * masks; none covers more than 90 % of the photo, none is tiny (the recipe's min_area). Where there
- * are more, some are drawn. A file that cannot be used is named through `note` and another one is
- * drawn in its place. Errors: ARGUMENT (size outside SAMC_SAMPLE_MIN_SIZE..MAX_SIZE, max_masks
- * outside 1..SAMC_SAMPLE_MAX_MASKS), FORMAT (a source has no file that can be used), MEMORY. */
+/* Makes sample `index` for a model of image size `size`, with at least one (but for photos without
+ * masks) and at most `max_masks` masks; none covers more than 90 % of the photo, none is tiny (the
+ * recipe's min_area). Where there are more, some are drawn. A file that cannot be used is named
+ * through `note` and another one is drawn in its place. Errors: ARGUMENT (size outside
+ * SAMC_SAMPLE_MIN_SIZE..MAX_SIZE, max_masks outside 1..SAMC_SAMPLE_MAX_MASKS), FORMAT (a source has
+ * no file that can be used), MEMORY. */
 samc_status samc_samples_get(samc_samples *samples, uint64_t seed, uint64_t index, int32_t size,
                              int32_t max_masks, samc_sample *sample, samc_error *error);
 

@@ -14,8 +14,12 @@ typedef enum kind { WHOLE, WHOLE32, REAL, REAL32, SCHEDULE } kind;
 static const char *const schedules[] = {"constant", "step", "cosine"};
 #define N_SCHEDULES (sizeof schedules / sizeof schedules[0])
 
+/* Which kind of training a setting means something to. */
+typedef enum use { BOTH, MASKS, PIXELS } use;
+
 typedef struct setting {
     const char *name;
+    use use;
     kind kind;
     size_t offset;
     double least, most;
@@ -23,36 +27,39 @@ typedef struct setting {
 
 #define AT(member) offsetof(samc_train_settings, member)
 static const setting table[] = {
-    {"batch", WHOLE, AT(batch), 1, 4096},
-    {"masks", WHOLE, AT(masks), 1, 256},
-    {"rounds", WHOLE32, AT(prompts.rounds), 1, 64},
-    {"both", WHOLE, AT(both), 0, 1},
-    {"recompute", WHOLE, AT(recompute), 0, 1},
-    {"bf16", WHOLE, AT(bf16), 0, 1},
-    {"freeze-encoder", WHOLE, AT(freeze_encoder), 0, 1},
-    {"box", REAL32, AT(prompts.box), 0, 1},
-    {"box-noise", REAL32, AT(prompts.box_noise), 0, 1},
-    {"centre", REAL32, AT(prompts.centre), 0, 1},
-    {"focal", REAL32, AT(loss.focal), 0, 1e6},
-    {"dice", REAL32, AT(loss.dice), 0, 1e6},
-    {"iou", REAL32, AT(loss.iou), 0, 1e6},
-    {"bce", REAL32, AT(loss.bce), 0, 1e6},
-    {"bce-steps", WHOLE, AT(bce_steps), 0, 1e15},
-    {"drop-path", REAL, AT(drop_path), 0, 0.9},
-    {"rate", REAL, AT(optimizer.rate), 0, 10},
-    {"schedule", SCHEDULE, AT(optimizer.schedule), 0, 0},
-    {"warmup", WHOLE, AT(optimizer.warmup), 0, 1e15},
-    {"steps", WHOLE, AT(optimizer.steps), 0, 1e15},
-    {"beta1", REAL, AT(optimizer.beta1), 0, 0.9999999},
-    {"beta2", REAL, AT(optimizer.beta2), 0, 0.9999999},
-    {"weight-decay", REAL, AT(optimizer.weight_decay), 0, 10},
-    {"layer-decay", REAL, AT(optimizer.layer_decay), 0.01, 1},
-    {"clip", REAL, AT(optimizer.clip), 0, 1e9},
-    {"ema", REAL, AT(optimizer.ema), 0, 0.9999999},
+    {"pretrain", PIXELS, WHOLE, AT(pretrain), 0, 1},
+    {"hide", PIXELS, REAL, AT(hide.share), 0.01, 0.95},
+    {"hide-side", PIXELS, WHOLE, AT(hide.side), 1, 64},
+    {"batch", BOTH, WHOLE, AT(batch), 1, 4096},
+    {"masks", MASKS, WHOLE, AT(masks), 1, 256},
+    {"rounds", MASKS, WHOLE32, AT(prompts.rounds), 1, 64},
+    {"both", MASKS, WHOLE, AT(both), 0, 1},
+    {"recompute", BOTH, WHOLE, AT(recompute), 0, 1},
+    {"bf16", BOTH, WHOLE, AT(bf16), 0, 1},
+    {"freeze-encoder", MASKS, WHOLE, AT(freeze_encoder), 0, 1},
+    {"box", MASKS, REAL32, AT(prompts.box), 0, 1},
+    {"box-noise", MASKS, REAL32, AT(prompts.box_noise), 0, 1},
+    {"centre", MASKS, REAL32, AT(prompts.centre), 0, 1},
+    {"focal", MASKS, REAL32, AT(loss.focal), 0, 1e6},
+    {"dice", MASKS, REAL32, AT(loss.dice), 0, 1e6},
+    {"iou", MASKS, REAL32, AT(loss.iou), 0, 1e6},
+    {"bce", MASKS, REAL32, AT(loss.bce), 0, 1e6},
+    {"bce-steps", MASKS, WHOLE, AT(bce_steps), 0, 1e15},
+    {"drop-path", BOTH, REAL, AT(drop_path), 0, 0.9},
+    {"rate", BOTH, REAL, AT(optimizer.rate), 0, 10},
+    {"schedule", BOTH, SCHEDULE, AT(optimizer.schedule), 0, 0},
+    {"warmup", BOTH, WHOLE, AT(optimizer.warmup), 0, 1e15},
+    {"steps", BOTH, WHOLE, AT(optimizer.steps), 0, 1e15},
+    {"beta1", BOTH, REAL, AT(optimizer.beta1), 0, 0.9999999},
+    {"beta2", BOTH, REAL, AT(optimizer.beta2), 0, 0.9999999},
+    {"weight-decay", BOTH, REAL, AT(optimizer.weight_decay), 0, 10},
+    {"layer-decay", BOTH, REAL, AT(optimizer.layer_decay), 0.01, 1},
+    {"clip", BOTH, REAL, AT(optimizer.clip), 0, 1e9},
+    {"ema", BOTH, REAL, AT(optimizer.ema), 0, 0.9999999},
 };
 #define N_SETTINGS (sizeof table / sizeof table[0])
 
-void samc_train_settings_begin(samc_train_settings *settings)
+void samc_train_settings_begin(samc_train_settings *settings, int pretrain)
 {
     const samc_prompt_options prompts = SAMC_PROMPT_OPTIONS_INIT;
     const samc_optimizer_options optimizer = SAMC_OPTIMIZER_OPTIONS_INIT;
@@ -67,6 +74,12 @@ void samc_train_settings_begin(samc_train_settings *settings)
     settings->loss = loss;
     settings->optimizer = optimizer;
     settings->optimizer.rate = 3e-4;
+    settings->hide = (samc_mae_options){0.6, 2};
+    settings->pretrain = pretrain;
+    if (pretrain) {
+        settings->optimizer.beta2 = 0.95;
+        settings->optimizer.weight_decay = 0.05;
+    }
 }
 
 const char *samc_train_settings_name(size_t index)
@@ -158,7 +171,9 @@ samc_status samc_train_settings_text(const samc_train_settings *settings, char *
 
     SAMC_TRY(samc_alloc_zero(N_SETTINGS, MOST_BYTES, text, error));
     for (size_t i = 0; i < N_SETTINGS; i++) {
-        if (i)
+        if (table[i].use == (settings->pretrain ? MASKS : PIXELS))
+            continue;
+        if (used)
             (*text)[used++] = ' ';
         used += (size_t)print_one(settings, &table[i], *text + used, MOST_BYTES - 1);
     }

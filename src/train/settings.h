@@ -7,10 +7,14 @@
 #define SAMC_TRAIN_SETTINGS_H
 
 #include "train/loss.h"
+#include "train/mae.h"
 #include "train/optimizer.h"
 #include "train/prompt_sampler.h"
 
 typedef struct samc_train_settings {
+    int64_t pretrain; /* 1: the encoder learns to see what is hidden (mae.h); of the settings below,
+                         those of masks, prompts and their losses then mean nothing */
+    samc_mae_options hide;
     int64_t batch; /* photos a step */
     int64_t masks; /* of a photo, at most */
     int64_t both;  /* 1: the first prompt trains the three masks and the single one, whatever it is;
@@ -25,8 +29,10 @@ typedef struct samc_train_settings {
     samc_optimizer_options optimizer;
 } samc_train_settings;
 
-/* 8 photos of 4 masks and 3 rounds at a constant rate of 3e-4: what two cores can do. */
-void samc_train_settings_begin(samc_train_settings *settings);
+/* For pre-training where `pretrain`: 60 % of the tokens hidden in squares of 2 x 2, and AdamW as in
+ * the paper (beta2 0.95, decay 0.05). Else 8 photos of 4 masks and 3 rounds at a constant rate of
+ * 3e-4: what two cores can do. */
+void samc_train_settings_begin(samc_train_settings *settings, int pretrain);
 
 /* Sets one by name ("batch", "rate" …). Errors: ARGUMENT (there is none of that name, or the value
  * is out of its range; the message says what the range is). */
@@ -35,7 +41,8 @@ samc_status samc_train_settings_set(samc_train_settings *settings, const char *n
 /* The name of the i-th setting, NULL beyond the last. */
 const char *samc_train_settings_name(size_t index);
 
-/* All settings as "name=value name=value …", in a fixed order and exactly: what
+/* All settings that mean something to the run (by `pretrain`) as "name=value name=value …", in a
+ * fixed order and exactly: what
  * samc_train_settings_parse reads back to the same bits. *text is the caller's to free().
  * Errors: MEMORY. */
 samc_status samc_train_settings_text(const samc_train_settings *settings, char **text,

@@ -32,6 +32,9 @@ struct samc_trainer {
     samc_embeddings *kept;         /* of a frozen encoder, or NULL */
     float *embedding, *dembedding; /* [B * P][E] */
     float *keep;                   /* [depth][2][B], or NULL: no drop path */
+    samc_mae mae;                  /* pre-training: the head, … */
+    uint8_t *hidden;               /* … [B * T] what it is to say … */
+    float *painted;                /* … and [B * T][3 p p] what it says, or NULL: not wanted */
     samc_rounds_record_fn record;
     void *user;
 };
@@ -41,6 +44,18 @@ static size_t embedding_count(const samc_trainer *trainer)
     const samc_config *c = &trainer->params->config;
 
     return (size_t)trainer->photos * (size_t)c->grid * (size_t)c->grid * (size_t)c->embed_dim;
+}
+
+static void choose_trained(samc_params *params, const samc_train_settings *set)
+{
+    for (size_t i = 0; i < params->n_params; i++) {
+        samc_param *p = &params->list[i];
+        const int encoder = strncmp(p->name, ENCODER, strlen(ENCODER)) == 0;
+
+        if (set->pretrain ? !encoder && strncmp(p->name, SAMC_MAE, strlen(SAMC_MAE)) != 0
+                          : set->freeze_encoder && encoder)
+            p->trained = 0;
+    }
 }
 
 static samc_status begin(samc_trainer *r, samc_error *error)
@@ -54,15 +69,22 @@ static samc_status begin(samc_trainer *r, samc_error *error)
                          "to a multiple of %d",
                          (long long)set->batch, (int)r->ranks->size, (int)r->ranks->size);
     r->photos = set->batch / samc_ranks_size(r->ranks);
-    for (size_t i = 0; set->freeze_encoder && i < r->params->n_params; i++)
-        if (strncmp(r->params->list[i].name, ENCODER, strlen(ENCODER)) == 0)
-            r->params->list[i].trained = 0;
+    choose_trained(r->params, set);
     SAMC_TRY(samc_alloc_zero((size_t)r->n_lanes, sizeof *r->lanes, &r->lanes, error));
-    SAMC_TRY(samc_train_decoder_create(r->params, &r->decoder, error));
+    if (set->pretrain)
+        SAMC_TRY(samc_mae_find(r->params, &r->mae, error));
+    else
+        SAMC_TRY(samc_train_decoder_create(r->params, &r->decoder, error));
     SAMC_TRY(samc_train_encoder_create(r->params, set->freeze_encoder ? 1 : r->photos, recompute,
                                        &r->encoder, error));
     SAMC_TRY(samc_alloc(embedding_count(r), sizeof(float), &r->embedding, error));
     SAMC_TRY(samc_alloc(embedding_count(r), sizeof(float), &r->dembedding, error));
+    if (set->pretrain) {
+        SAMC_TRY(samc_alloc_zero(embedding_count(r) / (size_t)r->params->config.embed_dim, 1,
+                                 &r->hidden, error));
+        r->encoder.hidden = r->hidden;
+        r->encoder.mask_token = r->mae.mask_token;
+    }
     if (set->drop_path > 0.0 && !set->freeze_encoder)
         SAMC_TRY(samc_alloc((size_t)r->params->config.depth * 2, (size_t)r->photos * sizeof(float),
                             &r->keep, error));
@@ -112,6 +134,8 @@ void samc_trainer_free(samc_trainer *trainer)
     free(trainer->embedding);
     free(trainer->dembedding);
     free(trainer->keep);
+    free(trainer->hidden);
+    free(trainer->painted);
     free(trainer);
 }
 
@@ -135,6 +159,18 @@ samc_status samc_trainer_keep(samc_trainer *trainer, const samc_embeddings_optio
     samc_hash_bytes(hash, &trainer->settings.bf16, sizeof trainer->settings.bf16);
     return samc_embeddings_create(options, hash, (int64_t)c->grid * c->grid, c->embed_dim,
                                   &trainer->kept, error);
+}
+
+samc_status samc_trainer_paint(samc_trainer *trainer, const float **painted, const uint8_t **hidden,
+                               samc_error *error)
+{
+    const size_t tokens = embedding_count(trainer) / (size_t)trainer->params->config.embed_dim;
+
+    SAMC_TRY(samc_alloc_zero(tokens, (size_t)trainer->mae.pixels.n * sizeof(float),
+                             &trainer->painted, error));
+    *painted = trainer->painted;
+    *hidden = trainer->hidden;
+    return SAMC_OK;
 }
 
 void samc_trainer_record(samc_trainer *trainer, samc_rounds_record_fn record, void *user)
@@ -234,23 +270,13 @@ static samc_status encode(const samc_train_call *t, samc_trainer *r, const samc_
     return samc_train_encoder_forward(t, &r->encoder, batch->patches, r->keep, r->embedding);
 }
 
-/* Forward, rounds and the way back: the gradients of the step. */
-static samc_status find_gradients(const samc_train_call *t, samc_trainer *r, int64_t step,
-                                  const samc_train_batch *batch, samc_step_report *report)
+/* What is behind the encoder has its gradients: adds them over the ranks while the encoder gets its
+ * own. */
+static samc_status go_back(const samc_train_call *t, samc_trainer *r, const samc_train_batch *batch,
+                           samc_step_report *report)
 {
-    const samc_rounds rounds = {&r->settings, r->seed,       (uint64_t)step, batch,
-                                r->embedding, r->dembedding, r->record,      r->user};
-    double at = now();
+    const double at = now();
 
-    draw_keep(r, (uint64_t)step);
-    memset(r->params->gradients, 0, (size_t)r->params->total * sizeof *r->params->gradients);
-    memset(r->dembedding, 0, embedding_count(r) * sizeof *r->dembedding);
-    SAMC_TRY(encode(t, r, batch, &report->encoded));
-    report->encode = now() - at;
-    at = now();
-    SAMC_TRY(samc_train_rounds(t, &r->decoder, &rounds, &report->rounds));
-    report->talk = now() - at;
-    at = now();
     if (r->reduce)
         samc_reduce_layer(r->reduce, r->params->config.depth + 2);
     if (!r->settings.freeze_encoder)
@@ -260,6 +286,44 @@ static samc_status find_gradients(const samc_train_call *t, samc_trainer *r, int
         SAMC_TRY(samc_reduce_finish(r->reduce, t->error));
     report->back = now() - at;
     return SAMC_OK;
+}
+
+/* Pre-training: hides, encodes, judges what the head says, and goes back. */
+static samc_status find_gradients_of_pixels(const samc_train_call *t, samc_trainer *r,
+                                            const samc_train_batch *batch, samc_step_report *report)
+{
+    const samc_config *c = &r->params->config;
+    const int64_t tokens = (int64_t)c->grid * c->grid;
+    double at = now();
+
+    for (int64_t i = 0; i < batch->photos; i++)
+        SAMC_TRY(samc_mae_hide(c, &r->settings.hide, r->seed, batch->first + (uint64_t)i,
+                               batch->samples[i].width, batch->samples[i].height,
+                               r->hidden + i * tokens, t->error));
+    SAMC_TRY(encode(t, r, batch, &report->encoded));
+    report->encode = now() - at;
+    at = now();
+    SAMC_TRY(samc_mae_run(t, &r->mae, batch->photos, r->settings.batch, batch->patches, r->hidden,
+                          r->embedding, &report->rounds.loss, r->dembedding, r->painted));
+    report->talk = now() - at;
+    return go_back(t, r, batch, report);
+}
+
+/* Forward, rounds and the way back: the gradients of the step. */
+static samc_status find_gradients(const samc_train_call *t, samc_trainer *r, int64_t step,
+                                  const samc_train_batch *batch, samc_step_report *report)
+{
+    const samc_rounds rounds = {&r->settings, r->seed,       (uint64_t)step, batch,
+                                r->embedding, r->dembedding, r->record,      r->user};
+    double at = now();
+
+    memset(r->dembedding, 0, embedding_count(r) * sizeof *r->dembedding);
+    SAMC_TRY(encode(t, r, batch, &report->encoded));
+    report->encode = now() - at;
+    at = now();
+    SAMC_TRY(samc_train_rounds(t, &r->decoder, &rounds, &report->rounds));
+    report->talk = now() - at;
+    return go_back(t, r, batch, report);
 }
 
 samc_status samc_trainer_step(samc_trainer *r, int64_t step, const samc_train_batch *batch,
@@ -276,7 +340,12 @@ samc_status samc_trainer_step(samc_trainer *r, int64_t step, const samc_train_ba
     if (batch->photos != r->photos)
         return SAMC_FAIL(error, ARGUMENT, "a batch of %lld photos for steps of %lld",
                          (long long)batch->photos, (long long)r->photos);
-    SAMC_CHECK(find_gradients(&t, r, step, batch, report));
+    draw_keep(r, (uint64_t)step);
+    memset(r->params->gradients, 0, (size_t)r->params->total * sizeof *r->params->gradients);
+    if (r->settings.pretrain)
+        SAMC_CHECK(find_gradients_of_pixels(&t, r, batch, report));
+    else
+        SAMC_CHECK(find_gradients(&t, r, step, batch, report));
     at = now();
     SAMC_CHECK(samc_optimizer_step(&call, &r->settings.optimizer, step, r->params,
                                    &report->optimizer, error));

@@ -18,10 +18,11 @@
 typedef struct samc_trainer samc_trainer;
 
 /* A trainer of `params`, which it changes and which, like `context`, must outlive it. With
- * settings->freeze_encoder the encoder's tensors are marked as not trained. With `ranks` (NULL:
- * alone) this one computes its share of settings->batch photos, and gradients are added over all of
- * them; settings->batch must be a multiple of their number. Errors: MODEL, ARGUMENT (the batch
- * cannot be shared evenly, or is too large), MEMORY. */
+ * settings->freeze_encoder the encoder's tensors are marked as not trained, with
+ * settings->pretrain all but the encoder's and those of the head, which must be there (mae.h). With
+ * `ranks` (NULL: alone) this one computes its share of settings->batch photos, and gradients are
+ * added over all of them; settings->batch must be a multiple of their number. Errors: MODEL,
+ * ARGUMENT (the batch cannot be shared evenly, or is too large), MEMORY. */
 samc_status samc_trainer_create(samc_context *context, samc_params *params,
                                 const samc_train_settings *settings, uint64_t seed,
                                 samc_ranks *ranks, samc_trainer **trainer, samc_error *error);
@@ -32,11 +33,17 @@ void samc_trainer_free(samc_trainer *trainer);
 samc_status samc_trainer_keep(samc_trainer *trainer, const samc_embeddings_options *options,
                               samc_error *error);
 
+/* Pre-training: keeps what the head says of the first photos of each step, for the report.
+ * *painted [photos * T][3 p p] (mae.h) is set to where it stands after a step; it lives as long as
+ * the trainer. Errors: MEMORY. */
+samc_status samc_trainer_paint(samc_trainer *trainer, const float **painted, const uint8_t **hidden,
+                               samc_error *error);
+
 /* Hears of every pass of the rounds (rounds.h); NULL: nobody. */
 void samc_trainer_record(samc_trainer *trainer, samc_rounds_record_fn record, void *user);
 
 typedef struct samc_step_report {
-    samc_rounds_report rounds;
+    samc_rounds_report rounds; /* pre-training: its loss alone */
     samc_optimizer_report optimizer;
     int64_t encoded;                   /* photos; the others' embeddings were there */
     double encode, talk, back, update; /* seconds of the step's parts */

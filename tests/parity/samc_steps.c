@@ -213,7 +213,7 @@ static samc_status run(samc_context *context, samc_params *params, int argc, cha
     struct rusage usage;
     float *losses = NULL;
 
-    samc_train_settings_begin(&settings);
+    samc_train_settings_begin(&settings, 0);
     if (argc > 4)
         SAMC_TRY(samc_train_settings_parse(&settings, argv[4], error));
     r->capacity = (size_t)steps * (size_t)(3 + 5 * settings.prompts.rounds) + params->n_params;
@@ -255,7 +255,7 @@ int main(int argc, char **argv)
     options.threads = argc > 6 ? atoi(argv[6]) : 0;
     SAMC_CHECK(samc_context_create(&options, &context, &error));
     SAMC_CHECK(samc_tensors_open(argv[1], &tensors, &error));
-    SAMC_CHECK(samc_params_load(tensors, &params, &error));
+    SAMC_CHECK(samc_params_load(tensors, NULL, &params, &error));
     status = run(context, &params, argc, argv, &r, &error);
 
 cleanup:

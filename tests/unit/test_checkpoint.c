@@ -57,7 +57,7 @@ static int setup(void **state)
     if (mkdir(folder, 0777) != 0 ||
         samc_tensors_open(SAMC_TEST_GOLDEN "/tiny.pth", &tiny, NULL) != SAMC_OK)
         return -1;
-    status = samc_params_load(tiny, &params, NULL);
+    status = samc_params_load(tiny, NULL, &params, NULL);
     samc_tensors_close(tiny);
     fill(1);
     return status == SAMC_OK ? 0 : -1;
@@ -97,7 +97,7 @@ static int64_t saved_step(int from_previous)
     samc_params back;
 
     if (samc_checkpoint_open(path, &tensors, &note, &error) != SAMC_OK ||
-        samc_checkpoint_restore(tensors, &back, &at, &error) != SAMC_OK)
+        samc_checkpoint_restore(tensors, NULL, &back, &at, &error) != SAMC_OK)
         fail_msg("%s", error.message);
     samc_tensors_close(tensors);
     samc_params_free(&back);
@@ -125,7 +125,7 @@ static void test_everything_comes_back(void **state)
     assert_string_equal(samc_tensors_metadata(tensors, "hours"), "6.25");
     assert_string_equal(samc_tensors_metadata(tensors, "note"), "\"quoted\"");
     assert_string_equal(samc_tensors_metadata(tensors, "samc_version"), samc_version());
-    assert_int_equal(samc_checkpoint_restore(tensors, &back, &back_at, NULL), SAMC_OK);
+    assert_int_equal(samc_checkpoint_restore(tensors, NULL, &back, &back_at, NULL), SAMC_OK);
     samc_tensors_close(tensors);
     assert_int_equal(back_at.step, at.step);
     assert_int_equal(back_at.seed, at.seed);
@@ -280,7 +280,7 @@ static void test_kills_at_any_moment(void **state)
         kill_child(last + 1, 1.25 * k / KILLS);
         assert_int_equal(samc_checkpoint_open(path, &tensors, &note, NULL), SAMC_OK);
         assert_int_equal(note.status, SAMC_OK);
-        assert_int_equal(samc_checkpoint_restore(tensors, &back, &at, NULL), SAMC_OK);
+        assert_int_equal(samc_checkpoint_restore(tensors, NULL, &back, &at, NULL), SAMC_OK);
         samc_tensors_close(tensors);
         assert_true(at.step > last);
         last = at.step;
@@ -320,7 +320,7 @@ static samc_status restore_out(samc_error *error)
     samc_status status;
 
     assert_int_equal(samc_tensors_open(out, &tensors, NULL), SAMC_OK);
-    status = samc_checkpoint_restore(tensors, &back, &at, error);
+    status = samc_checkpoint_restore(tensors, NULL, &back, &at, error);
     samc_tensors_close(tensors);
     samc_params_free(&back);
     return status;
@@ -384,7 +384,7 @@ static void check_export(samc_checkpoint_weights weights, samc_checkpoint_format
         assert_string_equal(samc_tensors_at(tensors, i)->name, params.list[i].name);
         assert_int_equal(samc_tensors_at(tensors, i)->dtype, dtype);
     }
-    assert_int_equal(samc_params_load(tensors, &back, NULL), SAMC_OK);
+    assert_int_equal(samc_params_load(tensors, NULL, &back, NULL), SAMC_OK);
     for (int64_t i = 0; i < params.total; i++)
         assert_true(back.values[i] == rounded(want[i], dtype));
     samc_params_free(&back);

@@ -338,9 +338,9 @@ static void learn(const samc_embeddings_options *keep, samc_params *params, int6
     options.threads = 2;
     assert_int_equal(samc_context_create(&options, &context, NULL), SAMC_OK);
     assert_int_equal(samc_tensors_open(SAMC_TEST_GOLDEN "/tiny.pth", &tiny, NULL), SAMC_OK);
-    assert_int_equal(samc_params_load(tiny, params, NULL), SAMC_OK);
+    assert_int_equal(samc_params_load(tiny, NULL, params, NULL), SAMC_OK);
     samc_tensors_close(tiny);
-    samc_train_settings_begin(&settings);
+    samc_train_settings_begin(&settings, 0);
     assert_int_equal(
         samc_train_settings_parse(&settings, "batch=3 masks=2 freeze-encoder=1 warmup=1", NULL),
         SAMC_OK);

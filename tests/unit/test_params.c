@@ -48,7 +48,7 @@ static void test_everything_is_copied_in_order(void **state)
     int64_t offset = 0;
 
     (void)state;
-    assert_int_equal(samc_params_load(tiny, &params, NULL), SAMC_OK);
+    assert_int_equal(samc_params_load(tiny, NULL, &params, NULL), SAMC_OK);
     assert_int_equal(params.n_params, samc_tensors_count(tiny));
     for (size_t i = 0; i < params.n_params; i++) {
         const samc_param *p = &params.list[i];
@@ -109,7 +109,7 @@ static void test_layers_and_decay(void **state)
     samc_params params;
 
     (void)state;
-    assert_int_equal(samc_params_load(tiny, &params, NULL), SAMC_OK);
+    assert_int_equal(samc_params_load(tiny, NULL, &params, NULL), SAMC_OK);
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
         const samc_param *p = samc_params_find(&params, want[i].name);
 
@@ -141,7 +141,7 @@ static samc_status load(samc_params *params, samc_error *error)
     assert_int_equal(samc_safetensors_write(path, list, count, SAMC_DTYPE_F32, NULL, 0, error),
                      SAMC_OK);
     assert_int_equal(samc_tensors_open(path, &file, error), SAMC_OK);
-    status = samc_params_load(file, params, error);
+    status = samc_params_load(file, NULL, params, error);
     samc_tensors_close(file);
     return status;
 }

@@ -58,7 +58,7 @@ static void load(samc_params *params)
     samc_tensors *tiny;
 
     assert_int_equal(samc_tensors_open(SAMC_TEST_GOLDEN "/tiny.pth", &tiny, NULL), SAMC_OK);
-    assert_int_equal(samc_params_load(tiny, params, NULL), SAMC_OK);
+    assert_int_equal(samc_params_load(tiny, NULL, params, NULL), SAMC_OK);
     samc_tensors_close(tiny);
 }
 
@@ -70,13 +70,13 @@ static void test_settings_come_back_to_the_bit(void **state)
     char *text, *again;
 
     (void)state;
-    samc_train_settings_begin(&a);
+    samc_train_settings_begin(&a, 0);
     assert_int_equal(
         samc_train_settings_parse(&a, "rate=0.1 box=0.3 rounds=7  schedule=cosine", NULL), SAMC_OK);
     assert_true(a.optimizer.rate == 0.1 && a.prompts.box == 0.3f && a.prompts.rounds == 7);
     assert_int_equal(a.optimizer.schedule, SAMC_SCHEDULE_COSINE);
     assert_int_equal(samc_train_settings_text(&a, &text, NULL), SAMC_OK);
-    samc_train_settings_begin(&b);
+    samc_train_settings_begin(&b, 0);
     assert_int_equal(samc_train_settings_parse(&b, text, NULL), SAMC_OK);
     assert_int_equal(samc_train_settings_text(&b, &again, NULL), SAMC_OK);
     assert_string_equal(text, again);
@@ -93,7 +93,7 @@ static void test_settings_refuse_what_is_out_of_range(void **state)
     samc_train_settings settings;
 
     (void)state;
-    samc_train_settings_begin(&settings);
+    samc_train_settings_begin(&settings, 0);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         samc_error error;
 
@@ -170,7 +170,7 @@ static void test_one_photo_is_learned_by_heart(void **state)
 
     (void)state;
     load(&params);
-    samc_train_settings_begin(&settings);
+    samc_train_settings_begin(&settings, 0);
     assert_int_equal(samc_train_settings_parse(&settings, how, NULL), SAMC_OK);
     assert_int_equal(samc_alloc(1, sizeof *one, &one, NULL), SAMC_OK);
     draw_disc(params.config.image_size, one);
@@ -204,7 +204,7 @@ static void test_a_frozen_encoder_stays_as_it_is(void **state)
     (void)state;
     load(&params);
     load(&before);
-    samc_train_settings_begin(&settings);
+    samc_train_settings_begin(&settings, 0);
     assert_int_equal(samc_train_settings_parse(&settings, "batch=2 freeze-encoder=1", NULL),
                      SAMC_OK);
     assert_int_equal(samc_trainer_create(contexts[0], &params, &settings, 1, NULL, &trainer, NULL),
@@ -279,7 +279,7 @@ static void restore(const char *name, samc_params *params, samc_checkpoint_state
 
     (void)snprintf(path, sizeof path, "%s/%s/checkpoint.safetensors", folder, name);
     assert_int_equal(samc_tensors_open(path, &tensors, NULL), SAMC_OK);
-    assert_int_equal(samc_checkpoint_restore(tensors, params, state, NULL), SAMC_OK);
+    assert_int_equal(samc_checkpoint_restore(tensors, NULL, params, state, NULL), SAMC_OK);
     samc_tensors_close(tensors);
 }
 

@@ -7,7 +7,8 @@ For each model and each kind of prompt the same batch goes through both: several
 prompts a photo, random weights on every logit and predicted IoU (so that the "loss" is their weighted
 sum and its gradient reaches everything), drop-path factors of 0 and 1 / (1 - p). Compared per tensor:
 |g - r| / |r| must be <= 1e-3; kept and recomputed activations must give the same bits, and so must
-one and two threads.
+one and two threads. Then a pass of `samc pretrain`: the reference's encoder with hidden tokens, and a
+head and loss of torch's own functions.
 """
 from __future__ import annotations
 
@@ -27,11 +28,17 @@ ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 1e-3
 
 
-def encoder_forward(encoder, photos: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-    """ImageEncoderViT.forward with every residual branch multiplied by its factor [depth][2][B]."""
+def encoder_forward(encoder, photos: torch.Tensor, keep: torch.Tensor, hidden=None, mask_token=None) -> torch.Tensor:
+    """ImageEncoderViT.forward with every residual branch multiplied by its factor [depth][2][B].
+
+    Tokens that are hidden [B][grid][grid] have the mask token in place of their patch.
+    """
     from segment_anything.modeling.image_encoder import window_partition, window_unpartition
 
-    x = encoder.patch_embed(photos) + encoder.pos_embed
+    x = encoder.patch_embed(photos)
+    if hidden is not None:
+        x = torch.where(hidden[..., None], mask_token, x)
+    x = x + encoder.pos_embed
     for index, block in enumerate(encoder.blocks):
         shape = (-1, 1, 1, 1)
         y = block.norm1(x)
@@ -117,13 +124,69 @@ def reference(sam, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return out
 
 
-def ours(program: Path, model: Path, batch: dict[str, np.ndarray], patch: int, *options: str) -> dict[str, np.ndarray]:
-    photos = batch["photos"]
+class Head(torch.nn.Module):
+    """What pre-training adds to the encoder; names as in samc's checkpoints."""
+
+    def __init__(self, width: int, channels: int, pixels: int):
+        super().__init__()
+        self.mask_token = torch.nn.Parameter(torch.randn(width))
+        self.head = torch.nn.Sequential(
+            torch.nn.Linear(channels, 2 * channels), torch.nn.GELU(), torch.nn.Linear(2 * channels, pixels)
+        )
+
+
+def patchify(photos: np.ndarray, patch: int) -> np.ndarray:
     b, _, size, _ = photos.shape
     g = size // patch
-    patches = photos.reshape(b, 3, g, patch, g, patch).transpose(0, 2, 4, 1, 3, 5).reshape(b * g * g, -1)
+    return photos.reshape(b, 3, g, patch, g, patch).transpose(0, 2, 4, 1, 3, 5).reshape(b * g * g, -1)
+
+
+def reference_mae(sam, head: Head, batch: dict[str, np.ndarray], patch: int) -> dict[str, np.ndarray]:
+    sam.zero_grad()
+    head.zero_grad()
+    photos, keep = torch.from_numpy(batch["photos"]), torch.from_numpy(batch["keep"])
+    b, grid = photos.shape[0], photos.shape[-1] // patch
+    hidden = torch.from_numpy(batch["hidden"]).bool().reshape(b, grid, grid)
+    embedding = encoder_forward(sam.image_encoder, photos, keep, hidden, head.mask_token)
+    embedding = embedding.permute(0, 2, 3, 1).flatten(1, 2)
+    wanted = torch.from_numpy(patchify(batch["photos"], patch)).reshape(b, grid * grid, -1)
+    wanted = (wanted - wanted.mean(-1, keepdim=True)) / (wanted.var(-1, keepdim=True) + 1e-6).sqrt()
+    error = ((head.head(embedding) - wanted) ** 2).mean(-1)
+    hidden = hidden.flatten(1)
+    loss = ((error * hidden).sum(1) / hidden.sum(1)).mean()
+    loss.backward()
+    out = {name: p.grad.numpy() for name, p in sam.named_parameters() if name.startswith("image_encoder.")}
+    out |= {f"pretrain.{name}": p.grad.numpy() for name, p in head.named_parameters()}
+    out["embedding"] = embedding.detach().flatten(0, 1).numpy()
+    out["loss"] = loss.detach().reshape(1).numpy()
+    return out
+
+
+def check_mae(name: str, sam, path: Path, program: Path, patch: int, generator: np.random.Generator) -> bool:
+    encoder = sam.image_encoder
+    torch.manual_seed(7)
+    head = Head(encoder.pos_embed.shape[-1], encoder.neck[0].weight.shape[0], 3 * patch * patch)
+    batch = make_batch(sam, "mask input only", 3, 1, generator)
+    batch = {key: batch[key] for key in ("photos", "keep")}
+    grid = encoder.img_size // patch
+    batch["hidden"] = (generator.random(3 * grid * grid) < np.repeat([0.6, 0.3, 0.9], grid * grid)).astype(np.int32)
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "model.safetensors"
+        state = sam.state_dict() | {f"pretrain.{key}": value for key, value in head.state_dict().items()}
+        save_file({key: np.ascontiguousarray(value.numpy()) for key, value in state.items()}, model)
+        g = ours(program, model, batch, patch, "", "2", "0")
+        good = compare(name, "pre-training: hidden tokens", reference_mae(sam, head, batch, patch), g)
+        for options in (("", "1", "0"), ("", "2", "1")):
+            again = ours(program, model, batch, patch, *options)
+            if any(again[k].tobytes() != g[k].tobytes() for k in g):
+                print(f"{name} pre-training: other bits with threads {options[1]}, recompute {options[2]}: FAIL")
+                good = False
+    return good
+
+
+def ours(program: Path, model: Path, batch: dict[str, np.ndarray], patch: int, *options: str) -> dict[str, np.ndarray]:
     given = {name: value for name, value in batch.items() if name != "photos"}
-    given["patches"] = patches
+    given["patches"] = patchify(batch["photos"], patch)
     with tempfile.TemporaryDirectory() as folder:
         save_file({k: np.ascontiguousarray(v) for k, v in given.items()}, f"{folder}/in.safetensors")
         subprocess.run([program, model, f"{folder}/in.safetensors", f"{folder}/out.safetensors", *options], check=True)
@@ -177,6 +240,7 @@ def main() -> None:
                 if any(again[k].tobytes() != g[k].tobytes() for k in g):
                     print(f"{name} {case}: other bits with threads {options[1]}, recompute {options[2]}: FAIL")
                     good = False
+        good &= check_mae(name, sam, path, program, patch, generator)
     print("parity-train:", "PASS" if good else "FAIL")
     sys.exit(0 if good else 1)
 
