@@ -201,8 +201,6 @@ typedef struct upscale_job {
     const samc_kernels *kernels;
     const samc_mask_decoder *decoder;
     samc_blocks blocks;
-    int32_t masks;
-    int64_t count;
     const samc_upscaling *upscalings;
     float *scratch; /* [lanes][scratch_size] */
     int64_t scratch_size;
@@ -250,11 +248,11 @@ static void upscale_columns(const upscale_job *job, const samc_upscaling *u, int
         for (int64_t fine = 0; fine < 4; fine++) {
             const int64_t y = tap / 2 * 2 + fine / 2, column = tap % 2 * 2 + fine % 2;
 
-            k->gelu_product(b + fine * twice * w, w, twice, columns, d->bias3, u->hyper, job->masks,
+            k->gelu_product(b + fine * twice * w, w, twice, columns, d->bias3, u->hyper, u->masks,
                             pixels + (y * 4 + column) * step, 16 * step);
         }
     }
-    for (int32_t i = 0; i < job->masks; i++)
+    for (int32_t i = 0; i < u->masks; i++)
         for (int64_t y = 0; y < 4; y++)
             write_pixels(job, first, columns, y, pixels + (i * 4 + y) * 4 * step, step,
                          u->logits + i * side * side);
@@ -275,27 +273,30 @@ static void upscale_tile(void *arg, int64_t tile, int32_t lane)
 }
 
 samc_status samc_mask_decoder_upscale(const samc_call *call, const samc_mask_decoder *decoder,
-                                      int32_t masks, int64_t count,
-                                      const samc_upscaling *upscalings, samc_error *error)
+                                      int64_t count, const samc_upscaling *upscalings,
+                                      samc_error *error)
 {
     const int64_t e = decoder->config->embed_dim;
     const samc_arena_mark mark = samc_arena_here(call->arena);
     upscale_job job = {.kernels = call->kernels,
                        .decoder = decoder,
                        .blocks = samc_blocks_of(decoder->config),
-                       .masks = masks,
-                       .count = count,
                        .upscalings = upscalings};
     samc_status status = SAMC_OK;
+    int64_t most = 0, all = 0;
 
-    job.scratch_size = UPSCALE_COLUMNS * (e + e / 2 + 16 * masks) + SAMC_LEFT_SLACK;
+    for (int64_t i = 0; i < count; i++) {
+        most = upscalings[i].masks > most ? upscalings[i].masks : most;
+        all += upscalings[i].masks;
+    }
+    job.scratch_size = UPSCALE_COLUMNS * (e + e / 2 + 16 * most) + SAMC_LEFT_SLACK;
     SAMC_CHECK(samc_arena_take(call->arena, (size_t)samc_threads_count(call->threads),
                                (size_t)job.scratch_size * sizeof(float), &job.scratch, error));
     samc_threads_run(call->threads, job.blocks.count * count, upscale_tile, &job);
     /* [E][E] for each token, [E / 4][E / 2] for its 4 pixels, [E / 8][masks] for its 16 */
     samc_stopwatch_lap(
         call->stopwatch, "up-scaling",
-        2.0 * (double)(count * job.blocks.tokens * (e * e + e * e / 2 + 2 * e * masks)));
+        2.0 * (double)(job.blocks.tokens * (count * (e * e + e * e / 2) + 2 * e * all)));
 
 cleanup:
     samc_arena_give_back(call->arena, mark);

@@ -47,8 +47,9 @@ samc_status samc_mask_decoder_run(const samc_call *call, const samc_mask_decoder
                                   samc_error *error);
 
 /* One up-scaling: image as the transformer leaves it, hyper [masks][E / 8] -> logits
- * [masks][L][L]. */
+ * [masks][L][L]; at least one mask. */
 typedef struct samc_upscaling {
+    int32_t masks;
     const float *image;
     const float *hyper;
     float *logits;
@@ -56,8 +57,8 @@ typedef struct samc_upscaling {
 
 /* `count` of them. Errors: MEMORY. */
 samc_status samc_mask_decoder_upscale(const samc_call *call, const samc_mask_decoder *decoder,
-                                      int32_t masks, int64_t count,
-                                      const samc_upscaling *upscalings, samc_error *error);
+                                      int64_t count, const samc_upscaling *upscalings,
+                                      samc_error *error);
 
 /* An MLP with ReLU between its layers: x [m][in] -> y [m][out]. Errors: MEMORY. */
 samc_status samc_mlp_run(const samc_call *call, const samc_mlp *mlp, int64_t m, const float *x,

@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "segment/postprocess.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Rows of the photo a tile computes: each tile begins with two rows of its own, so that longer ones
  * waste less, and a small photo still has tiles for all threads. */
 #define TILE_ROWS 64
+
+/* Behind a row: its last number once more, and what the kernel may read. */
+#define ROW_MORE (1 + SAMC_INTERPOLATE_SLACK)
+
+/* Four interpolations one after the other exceed the largest of their inputs by less than this,
+ * relative: each rounds three times, by 2^-24. */
+#define ROUNDING 1e-5f
 
 /* Where output position i lies between two inputs: value = (1 - weight) * in[low] + weight *
  * in[low + 1], the last input being there twice. As torch's interpolate with align_corners = False.
@@ -28,16 +36,10 @@ static tap tap_of(int32_t i, int32_t in, int32_t out)
     return t;
 }
 
-/* The taps of a whole row of `out` from one of `in`. */
-typedef struct taps {
-    int64_t in, out;
-    int32_t *low;  /* [out] */
-    float *weight; /* [out] */
-} taps;
-
-static samc_status take_taps(samc_arena *arena, int32_t in, int32_t out, taps *t, samc_error *error)
+static samc_status take_taps(samc_arena *arena, int32_t in, int32_t out, samc_taps *t,
+                             samc_error *error)
 {
-    *t = (taps){in, out, NULL, NULL};
+    *t = (samc_taps){in, out, NULL, NULL};
     SAMC_TRY(samc_arena_take(arena, (size_t)out, sizeof *t->low, &t->low, error));
     SAMC_TRY(samc_arena_take(arena, (size_t)out, sizeof *t->weight, &t->weight, error));
     for (int32_t i = 0; i < out; i++) {
@@ -49,21 +51,91 @@ static samc_status take_taps(samc_arena *arena, int32_t in, int32_t out, taps *t
     return SAMC_OK;
 }
 
-typedef struct post_job {
-    const samc_kernels *kernels;
-    const samc_postprocess *post;
-    const float *low_res;
-    taps square; /* columns of the square from low-res columns, cut to the photo's rectangle */
-    taps photo;  /* columns of the photo from columns of the rectangle */
-    uint8_t *mask;
-    float *logits;
-    int64_t (*counts)[2]; /* [tiles]: pixels above threshold + offset, above threshold - offset */
-    float *scratch;       /* [lanes][scratch_size] */
-    int64_t scratch_size;
-} post_job;
+samc_status samc_post_plan_make(const samc_call *call, const samc_postprocess *post,
+                                samc_post_plan *plan, samc_error *error)
+{
+    const samc_frame *f = &post->frame;
 
-/* Behind a row: its last number once more, and what the kernel may read. */
-#define ROW_MORE (1 + SAMC_INTERPOLATE_SLACK)
+    plan->kernels = call->kernels;
+    plan->post = *post;
+    SAMC_TRY(take_taps(call->arena, post->low_res, post->side, &plan->square, error));
+    SAMC_TRY(take_taps(call->arena, f->resized_width, f->width, &plan->photo, error));
+    plan->square.out = f->resized_width;
+    return SAMC_OK;
+}
+
+int64_t samc_post_scratch(const samc_post_plan *plan)
+{
+    return (int64_t)plan->post.low_res + 3 * (int64_t)plan->post.frame.resized_width +
+           plan->post.frame.width + 2 * (int64_t)ROW_MORE;
+}
+
+/* ------------------------------------------------------------------------- windows */
+
+samc_window samc_post_whole(const samc_post_plan *plan)
+{
+    return (samc_window){0, 0, plan->post.frame.width, plan->post.frame.height};
+}
+
+/* The first i < count for which the two inputs that output i is made of lie beyond `low`: they are
+ * those at low_of(i) and the next one. Outputs are in the order of their inputs. */
+static int32_t first_output(int32_t count, int32_t in, int32_t out, int64_t low)
+{
+    int32_t from = 0, to = count;
+
+    while (from < to) {
+        const int32_t middle = from + (to - from) / 2;
+
+        if (tap_of(middle, in, out).low > low)
+            to = middle;
+        else
+            from = middle + 1;
+    }
+    return from;
+}
+
+/* The outputs [*begin, *end) along one axis that inputs [first, last] of the low-res map reach. An
+ * input is used by the outputs whose lower tap it is, or the one before it. */
+static void reach(const samc_postprocess *p, int32_t resized, int32_t size, int32_t first,
+                  int32_t last, int32_t *begin, int32_t *end)
+{
+    const int32_t square_begin = first_output(resized, p->low_res, p->side, (int64_t)first - 2);
+    const int32_t square_end = first_output(resized, p->low_res, p->side, last);
+
+    *begin = first_output(size, resized, size, (int64_t)square_begin - 2);
+    *end = first_output(size, resized, size, (int64_t)square_end - 1);
+}
+
+samc_window samc_post_window(const samc_post_plan *plan, const float *low_res, float floor)
+{
+    const samc_postprocess *p = &plan->post;
+    const float bound = floor - fabsf(floor) * ROUNDING;
+    int32_t x0 = p->low_res, x1 = -1, y0 = p->low_res, y1 = -1;
+    samc_window w = {0, 0, 0, 0};
+
+    for (int32_t y = 0; y < p->low_res; y++) {
+        const float *row = low_res + (int64_t)y * p->low_res;
+        int32_t first = 0, last = p->low_res - 1;
+
+        while (first < p->low_res && row[first] <= bound)
+            first++;
+        if (first == p->low_res)
+            continue;
+        while (row[last] <= bound)
+            last--;
+        x0 = first < x0 ? first : x0;
+        x1 = last > x1 ? last : x1;
+        y0 = y < y0 ? y : y0;
+        y1 = y;
+    }
+    if (y1 < 0)
+        return w;
+    reach(p, p->frame.resized_width, p->frame.width, x0, x1, &w.x0, &w.x1);
+    reach(p, p->frame.resized_height, p->frame.height, y0, y1, &w.y0, &w.y1);
+    return w.x0 < w.x1 && w.y0 < w.y1 ? w : (samc_window){0, 0, 0, 0};
+}
+
+/* ------------------------------------------------------------------------- rows */
 
 static void mix_rows(const float *a, const float *b, float weight, int64_t n, float *out)
 {
@@ -71,11 +143,12 @@ static void mix_rows(const float *a, const float *b, float weight, int64_t n, fl
         out[i] = (1.0f - weight) * a[i] + weight * b[i];
 }
 
-/* `row` has room for ROW_MORE numbers behind its end. */
-static void mix_columns(const samc_kernels *kernels, float *row, const taps *t, float *out)
+/* Outputs begin..end-1. `row` has room for ROW_MORE numbers behind its end; its last number stands
+ * there once more. */
+static void mix_columns(const samc_kernels *kernels, const float *row, const samc_taps *t,
+                        int64_t begin, int64_t end, float *out)
 {
-    row[t->in] = row[t->in - 1];
-    kernels->interpolate(row, t->low, t->weight, t->out, out);
+    kernels->interpolate(row, t->low + begin, t->weight + begin, end - begin, out + begin);
 }
 
 /* The row of `height` below row `low`, or the last one. */
@@ -84,52 +157,45 @@ static int32_t next_row(int32_t low, int32_t height)
     return low + (low < height - 1);
 }
 
-/* Row `y` of the square, cut to the photo's rectangle; `mixed` is scratch of low_res floats. */
-static void square_row(const post_job *job, int32_t y, float *mixed, float *out)
+/* One run of samc_post_rows; a row of the square is cut to the photo's rectangle, and holds the
+ * columns begin..end-1 that the window needs. */
+typedef struct row_run {
+    const samc_post_plan *plan;
+    const float *low_res;
+    float *mixed; /* scratch of low_res floats */
+    int64_t begin, end;
+} row_run;
+
+/* Row `y` of the square. */
+static void square_row(const row_run *run, int32_t y, float *out)
 {
-    const samc_postprocess *p = job->post;
+    const samc_postprocess *p = &run->plan->post;
     const tap t = tap_of(y, p->low_res, p->side);
 
-    mix_rows(job->low_res + (int64_t)t.low * p->low_res,
-             job->low_res + (int64_t)next_row(t.low, p->low_res) * p->low_res, t.weight, p->low_res,
-             mixed);
-    mix_columns(job->kernels, mixed, &job->square, out);
+    mix_rows(run->low_res + (int64_t)t.low * p->low_res,
+             run->low_res + (int64_t)next_row(t.low, p->low_res) * p->low_res, t.weight, p->low_res,
+             run->mixed);
+    run->mixed[p->low_res] = run->mixed[p->low_res - 1];
+    mix_columns(run->plan->kernels, run->mixed, &run->plan->square, run->begin, run->end, out);
 }
 
-static void finish_row(const post_job *job, int64_t y, const float *row, int64_t counts[2])
+void samc_post_rows(const samc_post_plan *plan, const float *low_res, const samc_window *window,
+                    float *scratch, samc_post_row_fn fn, void *arg)
 {
-    const int64_t width = job->post->frame.width;
-    const float threshold = job->post->threshold, offset = job->post->stability_offset;
-    int32_t high = 0, low = 0;
-
-    for (int64_t i = 0; i < width; i++) {
-        high += row[i] > threshold + offset;
-        low += row[i] > threshold - offset;
-    }
-    counts[0] += high;
-    counts[1] += low;
-    if (job->mask)
-        for (int64_t i = 0; i < width; i++)
-            job->mask[y * width + i] = row[i] > threshold;
-    if (job->logits)
-        memcpy(job->logits + y * width, row, (size_t)width * sizeof *row);
-}
-
-static void post_tile(void *arg, int64_t tile, int32_t lane)
-{
-    const post_job *job = arg;
-    const samc_frame *f = &job->post->frame;
+    const samc_frame *f = &plan->post.frame;
     const int64_t rw = f->resized_width;
-    const int32_t first = (int32_t)tile * TILE_ROWS;
-    const int32_t end = f->height - first < TILE_ROWS ? f->height : first + TILE_ROWS;
-    float *mixed = job->scratch + lane * job->scratch_size;
-    float *rows[2] = {mixed + job->post->low_res + ROW_MORE,
-                      mixed + job->post->low_res + ROW_MORE + rw};
+    row_run run = {plan, low_res, scratch, 0, 0};
+    float *rows[2] = {scratch + plan->post.low_res + ROW_MORE,
+                      scratch + plan->post.low_res + ROW_MORE + rw};
     float *line = rows[1] + rw, *out = line + rw + ROW_MORE;
     int32_t held[2] = {-1, -1}; /* which rows of the square rows[] hold */
 
-    job->counts[tile][0] = job->counts[tile][1] = 0;
-    for (int32_t y = first; y < end; y++) {
+    if (window->x0 >= window->x1)
+        return;
+    run.begin = plan->photo.low[window->x0];
+    run.end = plan->photo.low[window->x1 - 1] + 2;
+    run.end = run.end < rw ? run.end : rw;
+    for (int32_t y = window->y0; y < window->y1; y++) {
         const tap t = tap_of(y, f->resized_height, f->height);
         const int32_t high = next_row(t.low, f->resized_height);
 
@@ -141,36 +207,84 @@ static void post_tile(void *arg, int64_t tile, int32_t lane)
             held[0] = t.low;
         }
         if (held[0] != t.low) {
-            square_row(job, t.low, mixed, rows[0]);
+            square_row(&run, t.low, rows[0]);
             held[0] = t.low;
         }
         if (held[1] != high) {
-            square_row(job, high, mixed, rows[1]);
+            square_row(&run, high, rows[1]);
             held[1] = high;
         }
-        mix_rows(rows[0], rows[1], t.weight, rw, line);
-        mix_columns(job->kernels, line, &job->photo, out);
-        finish_row(job, y, out, job->counts[tile]);
+        mix_rows(rows[0] + run.begin, rows[1] + run.begin, t.weight, run.end - run.begin,
+                 line + run.begin);
+        line[run.end] = line[run.end - 1]; /* read where the window ends with the photo */
+        mix_columns(plan->kernels, line, &plan->photo, window->x0, window->x1, out);
+        fn(arg, y, out);
     }
+}
+
+/* ------------------------------------------------------------------------- one mask */
+
+typedef struct post_job {
+    samc_post_plan plan;
+    const float *low_res;
+    uint8_t *mask;
+    float *logits;
+    int64_t (*counts)[2]; /* [tiles]: pixels above threshold + offset, above threshold - offset */
+    float *scratch;       /* [lanes][scratch_size] */
+    int64_t scratch_size;
+} post_job;
+
+typedef struct row_sink {
+    const post_job *job;
+    int64_t *counts;
+} row_sink;
+
+static void finish_row(void *arg, int32_t y, const float *row)
+{
+    const row_sink *sink = arg;
+    const post_job *job = sink->job;
+    const int64_t width = job->plan.post.frame.width;
+    const float threshold = job->plan.post.threshold, offset = job->plan.post.stability_offset;
+    int32_t high = 0, low = 0;
+
+    for (int64_t i = 0; i < width; i++) {
+        high += row[i] > threshold + offset;
+        low += row[i] > threshold - offset;
+    }
+    sink->counts[0] += high;
+    sink->counts[1] += low;
+    if (job->mask)
+        for (int64_t i = 0; i < width; i++)
+            job->mask[y * width + i] = row[i] > threshold;
+    if (job->logits)
+        memcpy(job->logits + y * width, row, (size_t)width * sizeof *row);
+}
+
+static void post_tile(void *arg, int64_t tile, int32_t lane)
+{
+    const post_job *job = arg;
+    samc_window w = samc_post_whole(&job->plan);
+    row_sink sink = {job, job->counts[tile]};
+
+    w.y0 = (int32_t)tile * TILE_ROWS;
+    w.y1 = w.y1 - w.y0 < TILE_ROWS ? w.y1 : w.y0 + TILE_ROWS;
+    sink.counts[0] = sink.counts[1] = 0;
+    samc_post_rows(&job->plan, job->low_res, &w, job->scratch + lane * job->scratch_size,
+                   finish_row, &sink);
 }
 
 samc_status samc_postprocess_run(const samc_call *call, const samc_postprocess *post,
                                  const float *low_res, uint8_t *mask, float *logits,
                                  float *stability, samc_error *error)
 {
-    const samc_frame *f = &post->frame;
-    const int64_t tiles = ((int64_t)f->height + TILE_ROWS - 1) / TILE_ROWS;
+    const int64_t tiles = ((int64_t)post->frame.height + TILE_ROWS - 1) / TILE_ROWS;
     const samc_arena_mark mark = samc_arena_here(call->arena);
-    post_job job = {
-        .kernels = call->kernels, .post = post, .low_res = low_res, .mask = mask, .logits = logits};
+    post_job job = {.low_res = low_res, .mask = mask, .logits = logits};
     samc_status status = SAMC_OK;
     int64_t high = 0, low = 0;
 
-    job.scratch_size = (int64_t)post->low_res + 3 * (int64_t)f->resized_width + f->width +
-                       2 * (int64_t)ROW_MORE;
-    SAMC_CHECK(take_taps(call->arena, post->low_res, post->side, &job.square, error));
-    SAMC_CHECK(take_taps(call->arena, f->resized_width, f->width, &job.photo, error));
-    job.square.out = f->resized_width;
+    SAMC_CHECK(samc_post_plan_make(call, post, &job.plan, error));
+    job.scratch_size = samc_post_scratch(&job.plan);
     SAMC_CHECK(samc_arena_take(call->arena, (size_t)tiles, sizeof *job.counts, &job.counts, error));
     SAMC_CHECK(samc_arena_take(call->arena, (size_t)samc_threads_count(call->threads),
                                (size_t)job.scratch_size * sizeof(float), &job.scratch, error));

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "image/image.h"
 #include "kernels/context.h"
-#include "segment/embedding.h"
+#include "segment/decode.h"
 #include "segment/postprocess.h"
 #include "segment/prompt_check.h"
 
@@ -121,68 +121,6 @@ typedef struct predict_job {
     samc_error *error;
 } predict_job;
 
-/* The prompt's tokens [*n][E]: points, then a padding point or the box's corners. */
-static samc_status sparse_tokens(const predict_job *job, const samc_prompt *prompt, int64_t *n,
-                                 float **tokens)
-{
-    const samc_frame *frame = &job->embedding->frame;
-    const int64_t given = (int64_t)prompt->n_points;
-    float *points;
-    int32_t *labels;
-
-    *n = given + (prompt->box ? 2 : given ? 1 : 0);
-    SAMC_TRY(samc_arena_take(job->call.arena, (size_t)*n, 2 * sizeof *points, &points, job->error));
-    SAMC_TRY(samc_arena_take(job->call.arena, (size_t)*n, sizeof *labels, &labels, job->error));
-    SAMC_TRY(samc_arena_take(job->call.arena, (size_t)(*n * job->embedding->channels),
-                             sizeof **tokens, tokens, job->error));
-    for (int64_t i = 0; i < given; i++) {
-        samc_frame_apply(frame, prompt->points + 2 * i, points + 2 * i);
-        labels[i] = prompt->labels[i] == 1 ? SAMC_POINT_FOREGROUND : SAMC_POINT_BACKGROUND;
-    }
-    if (prompt->box) {
-        samc_frame_apply(frame, prompt->box, points + 2 * given);
-        samc_frame_apply(frame, prompt->box + 2, points + 2 * given + 2);
-        labels[given] = SAMC_POINT_TOP_LEFT;
-        labels[given + 1] = SAMC_POINT_BOTTOM_RIGHT;
-    } else if (given) {
-        labels[given] = SAMC_POINT_PADDING;
-    }
-    samc_prompt_encoder_sparse(&job->model->prompt_encoder, points, labels, *n, *tokens);
-    return SAMC_OK;
-}
-
-/* Prompts are computed in groups: the tokens of a group pass through the weights together, and
- * the images of a group stay in an L3 between one layer and the next. */
-#define GROUP_BYTES ((int64_t)16 << 20)
-#define GROUP_MOST 32
-
-static int64_t group_size(const samc_blocks *blocks, int64_t e)
-{
-    const int64_t fit = GROUP_BYTES / (samc_blocks_floats(blocks, e) * (int64_t)sizeof(float));
-
-    return fit < 1 ? 1 : fit > GROUP_MOST ? GROUP_MOST : fit;
-}
-
-/* image = embedding + the dense prompt that the mask input gives. */
-static samc_status dense_image(const predict_job *job, const samc_blocks *blocks,
-                               const samc_prompt *prompt, float *image)
-{
-    const int64_t e = job->embedding->channels;
-    const samc_arena_mark mark = samc_arena_here(job->call.arena);
-    samc_status status = SAMC_OK;
-    float *dense;
-
-    SAMC_CHECK(samc_arena_take(job->call.arena, (size_t)(blocks->tokens * e), sizeof *dense, &dense,
-                               job->error));
-    SAMC_CHECK(samc_prompt_encoder_mask(&job->call, &job->model->prompt_encoder, prompt->mask_input,
-                                        dense, job->error));
-    samc_blocks_fill(&job->call, blocks, e, dense, job->embedding->planes, image);
-
-cleanup:
-    samc_arena_give_back(job->call.arena, mark);
-    return status;
-}
-
 /* Tells how many prompts are done, halves counted too; fails where the user wants to stop and there
  * is something left to do. */
 static samc_status tell(const predict_job *job, double done, int64_t of)
@@ -200,48 +138,25 @@ static samc_status tell(const predict_job *job, double done, int64_t of)
 static samc_status decode_group(const predict_job *job, const samc_prompt *prompts, int64_t first,
                                 int64_t count, samc_masks *masks)
 {
-    const samc_mask_decoder *decoder = &job->model->mask_decoder;
-    const samc_blocks blocks = samc_blocks_of(&job->model->config);
-    const int64_t e = job->embedding->channels, low = (int64_t)masks->low_res_size;
+    const int64_t low = (int64_t)masks->low_res_size;
     const int32_t n_masks = masks->n_masks, first_mask = job->options->multimask ? 1 : 0;
-    samc_arena *arena = job->call.arena;
     samc_decoding *decodings;
     samc_upscaling *upscalings;
-    float *images, *hyper, *iou;
 
-    SAMC_TRY(samc_arena_take(arena, (size_t)count, sizeof *decodings, &decodings, job->error));
-    SAMC_TRY(samc_arena_take(arena, (size_t)count, sizeof *upscalings, &upscalings, job->error));
-    SAMC_TRY(samc_arena_take(arena, (size_t)(count * samc_blocks_floats(&blocks, e)),
-                             sizeof *images, &images, job->error));
-    SAMC_TRY(samc_arena_take(arena, (size_t)(count * n_masks * e / 8), sizeof *hyper, &hyper,
+    SAMC_TRY(samc_arena_take(job->call.arena, (size_t)count, sizeof *upscalings, &upscalings,
                              job->error));
-    SAMC_TRY(samc_arena_take(arena, (size_t)count, SAMC_MAX_MASK_TOKENS * sizeof *iou, &iou,
-                             job->error));
+    SAMC_TRY(samc_decode(&job->call, job->model, job->embedding,
+                         samc_prompt_at(prompts, (size_t)first), count, first_mask, n_masks,
+                         &decodings, job->error));
+    SAMC_TRY(tell(job, (double)first + 0.5 * (double)count, masks->n_prompts));
     for (int64_t i = 0; i < count; i++) {
-        const samc_prompt *prompt = samc_prompt_at(prompts, (size_t)(first + i));
-        samc_decoding *d = &decodings[i];
-        float *sparse = NULL;
-
-        *d = (samc_decoding){.image = images + i * samc_blocks_floats(&blocks, e),
-                             .given = prompt->mask_input != NULL,
-                             .iou = iou + i * SAMC_MAX_MASK_TOKENS,
-                             .hyper = hyper + i * n_masks * (e / 8)};
-        SAMC_TRY(sparse_tokens(job, prompt, &d->n, &sparse));
-        d->sparse = sparse;
-        if (d->given)
-            SAMC_TRY(dense_image(job, &blocks, prompt, d->image));
-        upscalings[i] = (samc_upscaling){d->image, d->hyper,
+        memcpy(masks->predicted_iou + (first + i) * n_masks, decodings[i].iou + first_mask,
+               (size_t)n_masks * sizeof(float));
+        upscalings[i] = (samc_upscaling){n_masks, decodings[i].image, decodings[i].hyper,
                                          masks->low_res_logits + (first + i) * n_masks * low * low};
     }
-    samc_stopwatch_lap(job->call.stopwatch, "prompt", 0.0);
-    SAMC_TRY(samc_mask_decoder_run(&job->call, decoder, job->model->prompt_encoder.dense_pe,
-                                   &job->embedding->photo, first_mask, n_masks, count, decodings,
-                                   job->error));
-    SAMC_TRY(tell(job, (double)first + 0.5 * (double)count, masks->n_prompts));
-    for (int64_t i = 0; i < count; i++)
-        memcpy(masks->predicted_iou + (first + i) * n_masks, decodings[i].iou + first_mask,
-               (size_t)n_masks * sizeof *iou);
-    return samc_mask_decoder_upscale(&job->call, decoder, n_masks, count, upscalings, job->error);
+    return samc_mask_decoder_upscale(&job->call, &job->model->mask_decoder, count, upscalings,
+                                     job->error);
 }
 
 static samc_status predict_group(const predict_job *job, const samc_prompt *prompts, int64_t first,
@@ -301,7 +216,6 @@ samc_status samc_predict(samc_context *context, const samc_model *model,
     samc_status status = SAMC_OK;
     predict_job job;
     samc_masks answer;
-    samc_blocks blocks;
     size_t group;
 
     options = options ? options : &defaults;
@@ -314,8 +228,7 @@ samc_status samc_predict(samc_context *context, const samc_model *model,
     answer.height = embedding->frame.height;
     answer.low_res_size = samc_config_low_res(&model->config);
     SAMC_CHECK(own_all(&answer, options, error));
-    blocks = samc_blocks_of(&model->config);
-    group = (size_t)group_size(&blocks, model->config.embed_dim);
+    group = (size_t)samc_decode_group(&model->config);
     job = (predict_job){{model->kernels, context->threads, arena, context->stopwatch},
                         model,
                         embedding,

@@ -469,12 +469,12 @@ static void test_upscale(void **state)
         /* the identity in place of the hyper-networks' answer gives the upscaled map itself */
         for (int64_t j = 0; j < width * width; j++)
             identity[j] = j / width == j % width ? 1.0f : 0.0f;
-        OK(samc_mask_decoder_upscale(&t.call, decoder, (int32_t)width, 1,
-                                     &(samc_upscaling){src, identity, logits}, &error));
+        OK(samc_mask_decoder_upscale(
+            &t.call, decoder, 1, &(samc_upscaling){(int32_t)width, src, identity, logits}, &error));
         same(name, "upscaled", logits, want(name, "upscaled"));
-        OK(samc_mask_decoder_upscale(&t.call, decoder, (int32_t)t.masks, 1,
-                                     &(samc_upscaling){src, floats(want(name, "hyper")), logits},
-                                     &error));
+        OK(samc_mask_decoder_upscale(
+            &t.call, decoder, 1,
+            &(samc_upscaling){(int32_t)t.masks, src, floats(want(name, "hyper")), logits}, &error));
         same(name, "low_res", logits, want(name, "low_res"));
     }
 }

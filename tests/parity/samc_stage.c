@@ -374,14 +374,14 @@ static samc_status stage_decoder(stage_run *run, samc_error *error)
         prompts[p] = (samc_decoding){
             in.n,     in.sparse + p * in.n * e, in.images + p * in.size,
             in.given, iou + p * masks,          hyper + p * masks * (e / 8)};
-        upscalings[p] = (samc_upscaling){prompts[p].image, prompts[p].hyper,
+        upscalings[p] = (samc_upscaling){c->mask_tokens, prompts[p].image, prompts[p].hyper,
                                          low_res + p * masks * side * side};
     }
     SAMC_CHECK(samc_mask_decoder_run(&run->call, &run->model->mask_decoder,
                                      run->model->prompt_encoder.dense_pe, &in.photo, 0,
                                      c->mask_tokens, in.prompts, prompts, error));
-    SAMC_CHECK(samc_mask_decoder_upscale(&run->call, &run->model->mask_decoder, c->mask_tokens,
-                                         in.prompts, upscalings, error));
+    SAMC_CHECK(samc_mask_decoder_upscale(&run->call, &run->model->mask_decoder, in.prompts,
+                                         upscalings, error));
 
 cleanup:
     samc_shared_image_free(&in.photo);
@@ -424,14 +424,13 @@ static samc_status stage_upscale(stage_run *run, samc_error *error)
     SAMC_TRY(
         output(run, "low_res", 4, (int64_t[]){shape[0], shape[1], side, side}, &low_res, error));
     for (int64_t p = 0; p < shape[0]; p++) {
-        samc_upscaling one = {NULL, hyper + p * shape[1] * (e / 8),
+        samc_upscaling one = {(int32_t)shape[1], NULL, hyper + p * shape[1] * (e / 8),
                               low_res + p * shape[1] * side * side};
         float *image = NULL;
 
         SAMC_TRY(blocks_of(run, 1, src + p * tokens * e, &image, error));
         one.image = image;
-        SAMC_TRY(samc_mask_decoder_upscale(&run->call, &run->model->mask_decoder, (int32_t)shape[1],
-                                           1, &one, error));
+        SAMC_TRY(samc_mask_decoder_upscale(&run->call, &run->model->mask_decoder, 1, &one, error));
     }
     return SAMC_OK;
 }
