@@ -9,7 +9,8 @@
  *     samc_embedding   immutable, one photo       one a photo          samc_encode
  *     samc_masks       the answer to prompts      one a call           samc_predict
  *
- * samc_segment does the last two steps for several photos at once.
+ * samc_segment does the last two steps for several photos at once; samc_generate asks at a grid of
+ * points by itself, for everything in a photo.
  *
  * Conventions, true of every function unless it says otherwise:
  *
@@ -493,6 +494,91 @@ SAMC_API samc_status samc_polygons_fill(const samc_polygons *polygons, int32_t h
                                         int32_t width, samc_rle *rle, samc_error *error);
 /* Frees what the struct holds and clears it; a cleared one is fine. */
 SAMC_API void samc_polygons_free(samc_polygons *polygons);
+
+/* ------------------------------------------------------------------------------------------------
+ * Everything in a photo
+ * --------------------------------------------------------------------------------------------- */
+
+/* One mask that samc_generate found. It and what it points to live until the callback returns. */
+typedef struct samc_mask_record {
+    size_t struct_size;
+    size_t index, count;   /* this is mask `index` of `count` that come in all */
+    int32_t width, height; /* of the photo */
+    const samc_rle *mask;  /* as run lengths; samc_rle_decode makes pixels of it */
+    const char *rle;       /* the same as COCO's compressed string */
+    int64_t area;          /* pixels inside */
+    int32_t box[4];        /* xywh; w and h are the last column and row minus the first, as the
+                              reference has it; zeros for an empty mask */
+    float predicted_iou;   /* the decoder's own estimate */
+    float stability_score; /* see samc_masks.stability_score */
+    double point[2];       /* (x, y) of the prompt, in pixels of the photo */
+    int32_t crop_box[4];   /* xywh of the crop it was found in */
+} samc_mask_record;
+
+/* Takes one mask, on the thread that made the call. Return 0 for the next one; any other value ends
+ * the call with SAMC_ERROR_CANCELLED. */
+typedef int (*samc_mask_fn)(void *user, const samc_mask_record *record);
+
+/* Points to ask at, in the unit square: (0, 0) is the crop's top left corner, (1, 1) the other. */
+typedef struct samc_point_grid {
+    const double *points; /* [n][2] (x, y), 0..1 */
+    size_t n;             /* at most 2^20 */
+} samc_point_grid;
+
+typedef struct samc_generate_options {
+    size_t struct_size;
+    int32_t points_per_side;  /* n x n points in the photo; 1..1024, or 0 with point_grids */
+    int32_t points_per_batch; /* prompts between two calls of `progress`; the masks do not depend on
+                                 it. 1..2^20 */
+    float pred_iou_thresh;    /* masks with a higher predicted IoU stay; <= 0: all do */
+    float stability_score_thresh; /* masks with at least this stability score stay; <= 0: all do */
+    float stability_score_offset;
+    double box_nms_thresh;     /* of two masks of one crop whose boxes have a higher IoU, that
+                                    with the lower predicted IoU goes */
+    int32_t crop_n_layers;     /* 0..8: layer i > 0 is asked in 4^i overlapping crops besides */
+    double crop_nms_thresh;    /* of two masks of different crops: that of the larger crop goes */
+    double crop_overlap_ratio; /* 0..1, of the photo's shorter side in layer 1 */
+    int32_t
+        crop_n_points_downscale_factor; /* layer i has points_per_side / factor^i a side; >= 1 */
+    const samc_point_grid *point_grids; /* [n_point_grids], one a layer, instead of
+                                               points_per_side; or NULL */
+    size_t n_point_grids;
+    int64_t min_mask_region_area; /* > 0: smaller holes are filled and smaller islands dropped, then
+                                     duplicates once more */
+    int64_t min_mask_area; /* > 0: masks of fewer pixels are left out. Not in the reference */
+    float mask_threshold;  /* a pixel is in the mask if its logit is higher */
+    int32_t
+        exact; /* 1: the reference's mistakes too. A photo without masks fails if it was cut into
+                      crops; a crop without pixels fails (else it is passed over); an empty mask has
+                      stability NaN instead of 0 and fails the threshold; a row of more than 32767
+                      pixels inside counts as negative in the stability score */
+    samc_progress_fn progress;
+    void *user; /* handed to progress */
+} samc_generate_options;
+#define SAMC_GENERATE_OPTIONS_INIT                                                                 \
+    {                                                                                              \
+        sizeof(samc_generate_options), 32, 64, 0.88f, 0.95f, 1.0f, 0.7, 0, 0.7, 512.0 / 1500.0, 1, \
+            NULL, 0, 0, 0, 0.0f, 0, NULL, NULL                                                     \
+    }
+
+/* Finds the masks of everything in a photo: asks the model at a grid of points, drops what it is
+ * not sure of, what is not stable, what is cut off by a crop's edge, and duplicates; hands what is
+ * left to `take`, best first (of several crops, the smallest first). `options` may be NULL for the
+ * defaults, which are the reference's. Masks come when all are found; until then the call holds
+ * their run lengths, and of pixels never more than some rows. Order and numbers do not depend on
+ * threads or batches. Source: SamAutomaticMaskGenerator.
+ * Errors: ARGUMENT, MEMORY, CANCELLED (by `progress` or `take`), UNSUPPORTED (a model without three
+ * masks a prompt; a mistake of the reference that was asked for). */
+SAMC_API samc_status samc_generate(samc_context *context, const samc_model *model,
+                                   const samc_image *image, const samc_generate_options *options,
+                                   samc_mask_fn take, void *take_user, samc_error *error);
+/* The same from an embedding that is there already. Without pixels there are no crops: ARGUMENT if
+ * options->crop_n_layers is not 0. */
+SAMC_API samc_status samc_generate_from_embedding(samc_context *context, const samc_model *model,
+                                                  const samc_embedding *embedding,
+                                                  const samc_generate_options *options,
+                                                  samc_mask_fn take, void *take_user,
+                                                  samc_error *error);
 
 #ifdef __cplusplus
 }

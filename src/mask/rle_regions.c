@@ -199,6 +199,31 @@ cleanup:
     return status;
 }
 
+/* The largest region; of several the one that comes first by blocks of 2 x 2 pixels, row by row:
+ * OpenCV numbers regions so, and the reference takes the lowest number. */
+static samc_status largest_region(const samc_rle *rle, const regions *r, size_t *largest,
+                                  samc_error *error)
+{
+    uint64_t *first = NULL;
+
+    SAMC_TRY(samc_alloc(r->count, sizeof *first, &first, error));
+    for (size_t i = 0; i < r->count; i++)
+        first[i] = UINT64_MAX;
+    for (size_t i = 0; i < r->n_spans; i++) {
+        const span *s = &r->spans[i];
+        const uint64_t block = (uint64_t)(s->top / 2) * (uint64_t)rle->width + (uint64_t)(s->x / 2);
+
+        first[r->of[i]] = block < first[r->of[i]] ? block : first[r->of[i]];
+    }
+    *largest = 0;
+    for (size_t i = 1; i < r->count; i++)
+        if (r->areas[i] > r->areas[*largest] ||
+            (r->areas[i] == r->areas[*largest] && first[i] < first[*largest]))
+            *largest = i;
+    free(first);
+    return SAMC_OK;
+}
+
 samc_status samc_rle_drop_islands(const samc_rle *rle, uint64_t area, samc_rle *left,
                                   size_t *changed, samc_error *error)
 {
@@ -212,9 +237,9 @@ samc_status samc_rle_drop_islands(const samc_rle *rle, uint64_t area, samc_rle *
     for (size_t i = 0; i < r.count; i++) {
         chosen[i] = r.areas[i] < area;
         n += chosen[i];
-        largest = r.areas[i] > r.areas[largest] ? i : largest;
     }
     if (n && n == r.count) { /* something of a mask stays */
+        SAMC_CHECK(largest_region(rle, &r, &largest, error));
         chosen[largest] = 0;
         n--;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Decode: prompts of one photo through the transformer and the heads, in groups. What follows (which
- * masks are up-scaled, and what becomes of them) is the caller's: predictor.c wants them all,
- * automatic_mask_generator.c those whose predicted IoU is high.
+ * Decode: prompts of one photo through the transformer and the heads, in groups. What follows
+ * (which masks are up-scaled, and what becomes of them) is the caller's: predictor.c wants them
+ * all, automatic_mask_generator.c those whose predicted IoU is high.
  */
 #ifndef SAMC_SEGMENT_DECODE_H
 #define SAMC_SEGMENT_DECODE_H

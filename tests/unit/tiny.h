@@ -13,7 +13,7 @@ static samc_context *context;
 static samc_model *model;
 
 /* A picture whose pixels depend on `seed`: u8 [height][width][3], malloc'ed (NULL: no memory). */
-static samc_image tiny_photo(int32_t width, int32_t height, int seed)
+static inline samc_image tiny_photo(int32_t width, int32_t height, int seed)
 {
     uint8_t *pixels = malloc((size_t)width * (size_t)height * 3), *p = pixels;
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+from safetensors.torch import load_file
 from segment_anything import sam_model_registry
 from segment_anything.modeling import (
     ImageEncoderViT,
@@ -143,8 +144,12 @@ def build(sizes: Sizes) -> Sam:
 
 
 def load(path: str) -> Sam:
-    """The reference's model with the weights of a checkpoint."""
-    state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    """The reference's model with the weights of a checkpoint: .pth, or safetensors of any type under
+    the official names."""
+    if path.endswith(".safetensors"):
+        state = {name: tensor.float() for name, tensor in load_file(path).items()}
+    else:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     sizes = sizes_of(state)
     with torch.device("meta"):
         sam = build(sizes)
