@@ -33,10 +33,11 @@ class RanksCase(Case):
             return subprocess.Popen(command, cwd=self.folder, env={**os.environ, **LENIENT},
                                     stdin=subprocess.DEVNULL, stdout=words, stderr=words)
 
-    def train(self, ranks, run, *words, code=0, binary=BINARY, recipe="recipe.json"):
+    def train(self, ranks, run, *words, code=0, binary=BINARY, recipe="recipe.json", kind="train"):
         """Begins (or, with --resume, goes on with) a run; returns what was printed. ranks 0: without mpirun."""
-        begin = ["--log-steps", "1"] if "--resume" in words else ["--from", MODEL, "--seed", "5", *SETTINGS]
-        command = ["train", recipe, "-o", run, *begin, *words]
+        settings = SETTINGS if kind == "train" else SETTINGS[4:]
+        begin = ["--log-steps", "1"] if "--resume" in words else ["--from", MODEL, "--seed", "5", *settings]
+        command = [kind, recipe, "-o", run, *begin, *words]
         command = self.mpirun(ranks, *command, binary=binary) if ranks else [binary, *command]
         process = self.start(command)
         found = process.wait(timeout=300)

@@ -160,7 +160,7 @@ static void test_buckets_set_out_as_layers_are_done(void **state)
 
     (void)state;
     assert_int_equal(samc_tensors_open(SAMC_TEST_GOLDEN "/tiny.pth", &tiny, NULL), SAMC_OK);
-    assert_int_equal(samc_params_load(tiny, &params, NULL), SAMC_OK);
+    assert_int_equal(samc_params_load(tiny, NULL, &params, NULL), SAMC_OK);
     samc_tensors_close(tiny);
     seen = calloc((size_t)params.total, 1);
     assert_non_null(seen);
@@ -247,7 +247,7 @@ static void load(const char *name, samc_params *params, int64_t step)
 
     (void)snprintf(path, sizeof path, "%s/%s/checkpoint.safetensors", folder, name);
     assert_int_equal(samc_tensors_open(path, &tensors, NULL), SAMC_OK);
-    assert_int_equal(samc_checkpoint_restore(tensors, params, &at, NULL), SAMC_OK);
+    assert_int_equal(samc_checkpoint_restore(tensors, NULL, params, &at, NULL), SAMC_OK);
     samc_tensors_close(tensors);
     assert_int_equal(at.step, step);
 }
