@@ -61,6 +61,7 @@ static const cli_option options[] = {
     {"clip", TRAINING_SETTING + 16, "X", "the gradient's greatest norm; 0: any (1)"},
     {"ema", TRAINING_SETTING + 17, "X", "memory of the average of the weights (0.999)"},
     {"focal", TRAINING_SETTING + 18, "X", "weight of the focal loss (20)"},
+    {"focal-alpha", TRAINING_SETTING + 26, "X", "its share for what is inside, 0..1 (0.5)"},
     {"dice", TRAINING_SETTING + 19, "X", "weight of the dice loss (1)"},
     {"iou", TRAINING_SETTING + 20, "X", "weight of the error of the predicted IoU (1)"},
     {"bce", TRAINING_SETTING + 21, "X", "weight of the cross-entropy (0) …"},

@@ -103,9 +103,9 @@ static inline float miss_of(float p, float g)
     return 1.0f - (p * g + (1.0f - p) * (1.0f - g));
 }
 
-static inline float alpha_of(float g)
+static inline float class_weight(float alpha, float g)
 {
-    return 0.25f * g + 0.75f * (1.0f - g);
+    return alpha * g + (1.0f - alpha) * (1.0f - g);
 }
 
 static double sum_lanes(const float sums[LANES])
@@ -118,7 +118,7 @@ static double sum_lanes(const float sums[LANES])
 }
 
 /* Adds a chunk to the sums. */
-static void add_pixels(const pixels *restrict c, mask_sums *sums)
+static void add_pixels(const pixels *restrict c, float alpha, mask_sums *sums)
 {
     float focal[LANES] = {0}, ce[LANES] = {0}, pg[LANES] = {0}, p[LANES] = {0}, g[LANES] = {0};
     float known[LANES] = {0}, inter[LANES] = {0}, both[LANES] = {0};
@@ -129,7 +129,7 @@ static void add_pixels(const pixels *restrict c, mask_sums *sums)
             const float miss = miss_of(pi, gi);
             const float a = w * c->in[at + i], b = gi > 0.5f ? w : 0.0f;
 
-            focal[i] += w * (alpha_of(gi) * (miss * miss) * c->ce[at + i]);
+            focal[i] += w * (class_weight(alpha, gi) * (miss * miss) * c->ce[at + i]);
             ce[i] += w * c->ce[at + i];
             pg[i] += pi * gi;
             p[i] += w * pi;
@@ -172,6 +172,7 @@ static void mask_gradient(const samc_loss_weights *weights, const mask_sums *s, 
     const double d = s->p + s->g + SMOOTH, u = 2.0 * s->pg + SMOOTH;
     const float focal = (float)((double)weights->focal / s->known * scale);
     const float bce = (float)((double)weights->bce / s->known * scale);
+    const float alpha = weights->alpha;
     /* d dice / d p = -(2 g d - u) / d^2 */
     const float dice_g = (float)(-2.0 * (double)weights->dice / d * scale);
     const float dice_1 = (float)((double)weights->dice * u / (d * d) * scale);
@@ -188,7 +189,7 @@ static void mask_gradient(const samc_loss_weights *weights, const mask_sums *s, 
             const float by_miss = 2.0f * miss * (1.0f - 2.0f * g) * slope * c.ce[i];
             const float by_ce = miss * miss * (p - g);
 
-            out[i] = c.w[i] * (focal * alpha_of(g) * (by_miss + by_ce) + bce * (p - g) +
+            out[i] = c.w[i] * (focal * class_weight(alpha, g) * (by_miss + by_ce) + bce * (p - g) +
                                (dice_g * g + dice_1) * slope);
         }
         memcpy(dlogits + at, out, (size_t)n * sizeof *out);
@@ -215,7 +216,7 @@ static void loss_tile(void *arg, int64_t prompt, int32_t lane)
         for (int64_t at = 0; at < area; at += CHUNK) {
             fill_pixels(logits + m * area + at, targets + at,
                         (int)(area - at < CHUNK ? area - at : CHUNK), &c);
-            add_pixels(&c, &sums[m]);
+            add_pixels(&c, job->weights->alpha, &sums[m]);
         }
         loss = sums[m].known > 0.0 ? mask_loss(job->weights, &sums[m]) : 0.0;
         if (loss < least) {

@@ -5,7 +5,7 @@
  * For prompt n and mask m, over the low-res pixels whose target g is known (g >= 0), with logit x,
  * p = sigmoid(x) and the cross-entropy ce = max(x, 0) - x g + ln(1 + exp(-|x|)):
  *
- *   focal   mean of (0.25 g + 0.75 (1 - g)) (1 - (p g + (1 - p) (1 - g)))^2 ce
+ *   focal   mean of (alpha g + (1 - alpha) (1 - g)) (1 - (p g + (1 - p) (1 - g)))^2 ce
  *   dice    1 - (2 sum p g + 1) / (sum p + sum g + 1)
  *   bce     mean of ce
  *   mask    20 focal + 1 dice + 0 bce                                 (the weights are options)
@@ -18,6 +18,9 @@
  * So only the mask with the lowest mask loss (the first of equals) sends a gradient to its logits,
  * while every predicted IoU is trained: a mask that lost must learn that it is the worse one. The
  * true IoU is a constant to the gradient.
+ *
+ * alpha is 0.5: with the 0.25 of Lin et al. a pixel that may be either is pulled outside, and masks
+ * end a rim too early; the boundary then lies at a logit near -0.6 instead of 0.
  *
  * bce is for the start: from scratch pure focal soon answers "nothing" everywhere, where its
  * gradient all but vanishes; the cross-entropy's does not.
@@ -39,11 +42,12 @@
 
 typedef struct samc_loss_weights {
     float focal, dice, iou, bce;
+    float alpha; /* 0..1: the focal loss' weight of what is inside */
 } samc_loss_weights;
-/* The paper's. */
+/* The paper's, which does not name alpha. */
 #define SAMC_LOSS_WEIGHTS_INIT                                                                     \
     {                                                                                              \
-        20.0f, 1.0f, 1.0f, 0.0f                                                                    \
+        20.0f, 1.0f, 1.0f, 0.0f, 0.5f                                                              \
     }
 
 typedef struct samc_loss_batch {

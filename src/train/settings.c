@@ -41,6 +41,7 @@ static const setting table[] = {
     {"box-noise", MASKS, REAL32, AT(prompts.box_noise), 0, 1},
     {"centre", MASKS, REAL32, AT(prompts.centre), 0, 1},
     {"focal", MASKS, REAL32, AT(loss.focal), 0, 1e6},
+    {"focal-alpha", MASKS, REAL32, AT(loss.alpha), 0, 1},
     {"dice", MASKS, REAL32, AT(loss.dice), 0, 1e6},
     {"iou", MASKS, REAL32, AT(loss.iou), 0, 1e6},
     {"bce", MASKS, REAL32, AT(loss.bce), 0, 1e6},

@@ -68,12 +68,12 @@ typedef struct trial {
 static void load(const char *name, trial *t)
 {
     const samc_tensor *logits = read(name, "logits", t->logits);
-    float weights[4];
+    float weights[5];
 
     (void)read(name, "iou", t->iou);
     (void)read(name, "targets", t->targets);
     (void)read(name, "weights", weights);
-    t->weights = (samc_loss_weights){weights[0], weights[1], weights[2], weights[3]};
+    t->weights = (samc_loss_weights){weights[0], weights[1], weights[2], weights[3], weights[4]};
     t->batch = (samc_loss_batch){.prompts = logits->shape[0],
                                  .masks = (int32_t)logits->shape[1],
                                  .side = (int32_t)logits->shape[2],

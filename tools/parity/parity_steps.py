@@ -46,7 +46,7 @@ def loss_of(logits: torch.Tensor, iou: torch.Tensor, target: torch.Tensor) -> to
     p = logits.sigmoid()
     ce = F.binary_cross_entropy_with_logits(logits, g, reduction="none")
     wrong = 1 - (p * g + (1 - p) * (1 - g))
-    focal = ((0.25 * g + 0.75 * (1 - g)) * wrong**2 * ce).mean((2, 3))
+    focal = (0.5 * wrong**2 * ce).mean((2, 3))
     dice = 1 - (2 * (p * g).sum((2, 3)) + 1) / (p.sum((2, 3)) + g.sum((2, 3)) + 1)
     with torch.no_grad():
         a, b = logits > 0, g > 0.5
