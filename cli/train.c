@@ -103,8 +103,9 @@ typedef struct arguments {
     const char *recipe;
     cli_session_options session;
     char *settings[MAX_SETTINGS];
-    int live;  /* a line that is written over */
-    int quiet; /* notes: those that every rank has */
+    int running; /* the command line and the recipe are done with */
+    int live;    /* a line that is written over */
+    int quiet;   /* notes: those that every rank has */
     time_t shown;
 } arguments;
 
@@ -207,7 +208,8 @@ static samc_status gather(arguments *a, needs *n, samc_error *error)
     SAMC_TRY(open_recipe(a, &n->text, &n->samples, error));
     a->quiet = 0;
     if (a->run.from) {
-        SAMC_TRY(cli_model_find(a->run.from, &n->from, error));
+        if (cli_model_find(a->run.from, &n->from, error) != SAMC_OK)
+            return error->status = SAMC_ERROR_MODEL;
         a->run.from = n->from;
     }
     a->run.recipe = n->text;
@@ -234,6 +236,8 @@ static int report(const arguments *a, samc_error *error)
     code = samc_ranks_is_first(ranks) || ranks->apart ? cli_report(&own) : CLI_FAILED;
     if (error->status == SAMC_ERROR_ARGUMENT || error->status == SAMC_ERROR_UNSUPPORTED)
         code = CLI_USAGE;
+    else if (error->status == SAMC_ERROR_IO && a->running && !(ranks && ranks->apart))
+        code = CLI_OUTPUT; /* a run reads nothing but its model, and that would be MODEL */
     return code;
 }
 
@@ -249,6 +253,7 @@ static int train(arguments *a)
         status = samc_ranks_meet(a->run.ranks, gather(a, &n, &error), NULL, 0, &error);
     if (status == SAMC_OK) {
         a->live = samc_ranks_is_first(a->run.ranks) && isatty(STDERR_FILENO);
+        a->running = 1;
         status = samc_run(n.context, &a->run, &error);
         if (a->live)
             (void)fputc('\n', stderr);

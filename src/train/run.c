@@ -263,6 +263,16 @@ static samc_status keep_answers(void *user, const samc_rounds_record *record, sa
     return SAMC_OK;
 }
 
+/* What the run begins with is a model: one that cannot be read is one that cannot be used. */
+static samc_status unusable(samc_status status, samc_error *error)
+{
+    if (status != SAMC_ERROR_IO && status != SAMC_ERROR_FORMAT && status != SAMC_ERROR_LIMIT)
+        return status;
+    if (error)
+        error->status = SAMC_ERROR_MODEL;
+    return SAMC_ERROR_MODEL;
+}
+
 /* What this rank alone does to begin. */
 static samc_status begin_own(run *r, samc_context *context, samc_error *error)
 {
@@ -279,7 +289,7 @@ static samc_status begin_own(run *r, samc_context *context, samc_error *error)
     SAMC_TRY(join(o->folder, "checkpoint.safetensors", &r->checkpoint, error));
     SAMC_TRY(join(o->folder, "metrics.csv", &r->metrics, error));
     SAMC_TRY(join(o->folder, "report.html", &r->report, error));
-    SAMC_TRY(o->resume ? resume(r, error) : start(r, error));
+    SAMC_TRY(unusable(o->resume ? resume(r, error) : start(r, error), error));
     SAMC_TRY(apply_settings(r, error));
     SAMC_TRY(samc_trainer_create(context, &r->params, &r->settings, r->state.seed, o->ranks,
                                  &r->trainer, error));

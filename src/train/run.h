@@ -69,8 +69,9 @@ typedef struct samc_run_options {
 } samc_run_options;
 
 /* Trains until the settings' `steps` are done, the minutes are over, or `tick` says so, and saves.
- * With ranks: together, and all return the same, unless ranks->apart. Errors: IO, FORMAT, MODEL,
- * ARGUMENT, MEMORY; the last checkpoint stays whole. */
+ * With ranks: together, and all return the same, unless ranks->apart. Errors: MODEL (what
+ * it begins with cannot be read or used), IO (a file of the run cannot be written), FORMAT (a
+ * source of the recipe), ARGUMENT, MEMORY; the last checkpoint stays whole. */
 samc_status samc_run(samc_context *context, const samc_run_options *options, samc_error *error);
 
 /* "fnv1a:" and 16 hex digits: tells texts of recipes apart. */

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `samc samples` makes of a folder of photos with label maps."""
+"""What `samc samples` makes of a folder of photos with label maps, and of mistakes."""
 import json
 import unittest
 
-from samc_test import Case, photo_bytes, png_bytes
+from samc_test import Case, photo_bytes, png_bytes, read_png
 
 SIDE = 64
 OBJECT, UNSURE = 1, 2
@@ -48,6 +48,27 @@ class Samples(Case):
                                             "optional": True})
         self.assertIn("SAMC_TEST_NO_SUCH", done.err)
         self.assertEqual(len(done.out.splitlines()), 40)
+
+
+class Command(Case):
+    def test_what_a_recipe_makes(self):
+        self.write("r.json", b'{"sources": [{"type": "shapes", "pool": 2}]}')
+        done = self.samc("samples", "r.json", "-n", "6", "--size", "64", "-o", "out")
+        again = self.samc("samples", "r.json", "-n", "6", "--size", "64")
+        self.assertEqual(done.out, again.out)
+        self.assertEqual([line.split("\t")[0] for line in done.out.splitlines()], list("012345"))
+        self.assertEqual(self.files("out"), [f"sample-{i:05d}.png" for i in range(6)])
+        with open(self.path("out", "sample-00000.png"), "rb") as file:
+            self.assertGreater(read_png(file.read())[0], 64)
+
+    def test_mistakes(self):
+        self.write("r.json", b'{"sources": [{"type": "shapes"}]}')
+        self.write("file", b"")
+        for words, code, says in (((), 2, "which recipe"), (("r.json", "--size", "7"), 2, "from 32 to 2048"),
+                                  (("r.json", "--max-masks", "0"), 2, "--max-masks"), (("none.json",), 1, "none.json"),
+                                  (("r.json", "-o", "file"), 4, "file")):
+            with self.subTest(words):
+                self.assertIn(says, self.samc("samples", *words, code=code).err)
 
 
 if __name__ == "__main__":

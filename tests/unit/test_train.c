@@ -348,7 +348,7 @@ static void test_a_run_is_not_begun_over_another(void **state)
     assert_int_equal(run_until("taken", 0, 0, 1), SAMC_ERROR_ARGUMENT);
     assert_int_equal(run_until("taken", 1, 0, 2), SAMC_OK);
     remove_run("taken");
-    assert_int_equal(run_until("missing", 1, 0, 1), SAMC_ERROR_IO);
+    assert_int_equal(run_until("missing", 1, 0, 1), SAMC_ERROR_MODEL);
     remove_run("missing");
 }
 
