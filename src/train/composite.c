@@ -176,6 +176,39 @@ static samc_pose draw_pose(const work *w, samc_random *random, const samc_cutout
     return pose;
 }
 
+/* Things that stand side by side: upright, of about one size, their feet on one line. */
+typedef struct row {
+    int32_t n;
+    float side, feet, middle, step; /* in pixels; middle of the row and from one to the next */
+} row;
+
+static row draw_row(const work *w, samc_random *random, int32_t n)
+{
+    float width = (float)w->sample->width, height = (float)w->sample->height;
+    row r = {.n = n};
+
+    r.side = height * samc_random_log_range(random, 0.45f, 1.3f);
+    r.feet = height * samc_random_range(random, 0.75f, 1.0f) +
+             (r.side > 0.8f * height ? r.side - 0.8f * height : 0);
+    r.middle = width * samc_random_range(random, 0.35f, 0.65f);
+    r.step = r.side * samc_random_range(random, 0.2f, 0.45f);
+    r.step = r.step * (float)n > width ? width / (float)n : r.step;
+    return r;
+}
+
+static samc_pose draw_standing(const row *r, samc_random *random, int32_t index)
+{
+    samc_pose pose = {.stretch = 1};
+
+    pose.side = r->side * samc_random_range(random, 0.85f, 1.1f);
+    pose.x = r->middle + r->step * ((float)index - 0.5f * (float)(r->n - 1) +
+                                    0.2f * samc_random_normal(random));
+    pose.y = r->feet - 0.5f * pose.side;
+    pose.angle = 0.04f * samc_random_normal(random);
+    pose.flip = samc_random_chance(random, 0.5f);
+    return pose;
+}
+
 static samc_status paste_all(work *w, samc_random *random, samc_error *error)
 {
     int32_t range = w->source->count[1] - w->source->count[0] + 1;
@@ -183,9 +216,14 @@ static samc_status paste_all(work *w, samc_random *random, samc_error *error)
     size_t a = samc_random_below(random, (size_t)range),
            b = samc_random_below(random, (size_t)range);
     int32_t wanted = w->source->count[0] + (int32_t)(a < b ? a : b);
+    int in_row = w->source->side_by_side > 0 &&
+                 samc_random_chance(random, (float)w->source->side_by_side);
+    row line = {0};
     samc_status status = SAMC_OK;
     thing t = {0};
 
+    if (in_row)
+        line = draw_row(w, random, wanted);
     for (int32_t i = 0; i < wanted; i++) {
         samc_pose pose;
 
@@ -194,7 +232,7 @@ static samc_status paste_all(work *w, samc_random *random, samc_error *error)
             let_go(w, &t);
             SAMC_CHECK(get_thing(w, random, &t, error));
         }
-        pose = draw_pose(w, random, t.cutout, i == 0);
+        pose = in_row ? draw_standing(&line, random, i) : draw_pose(w, random, t.cutout, i == 0);
         if (t.cutout->label)
             SAMC_CHECK(samc_alloc_string(t.cutout->label, &w->labels[i], error));
         w->n_objects = i + 1;
@@ -205,6 +243,37 @@ static samc_status paste_all(work *w, samc_random *random, samc_error *error)
 cleanup:
     let_go(w, &t);
     return status;
+}
+
+/* Objects of one label that are seen at the same time are a choice as well: several people may be
+ * meant by one box. */
+static samc_status add_group(const work *w, const int64_t visible[256], int32_t first,
+                             samc_choices *choices, samc_error *error)
+{
+    samc_choice choice = {.weight = w->source->groups};
+    char label[256];
+    int n = 0;
+
+    for (int32_t i = first; i < w->n_objects; i++) {
+        if (!w->labels[i] || strcmp(w->labels[i], w->labels[first]) != 0 || visible[i + 1] == 0)
+            continue;
+        choice.values[i + 1] = 1;
+        choice.area += visible[i + 1];
+        n++;
+    }
+    if (n < 2)
+        return SAMC_OK;
+    (void)snprintf(label, sizeof label, "several: %.200s", w->labels[first]);
+    return samc_choices_add(choices, &choice, label, error);
+}
+
+/* 1: no object before this one has its label. */
+static int is_first_of_label(const work *w, int32_t index)
+{
+    for (int32_t i = 0; i < index; i++)
+        if (w->labels[i] && w->labels[index] && strcmp(w->labels[i], w->labels[index]) == 0)
+            return 0;
+    return w->labels[index] != NULL;
 }
 
 /* Each object that is still visible is a choice. */
@@ -225,6 +294,9 @@ static samc_status draw_masks(work *w, samc_random *random, int32_t max_masks, s
         choice.values[i + 1] = 1;
         SAMC_CHECK(samc_choices_add(&choices, &choice, w->labels[i], error));
     }
+    for (int32_t i = 0; i < w->n_objects && w->source->groups > 0; i++)
+        if (is_first_of_label(w, i))
+            SAMC_CHECK(add_group(w, visible, i, &choices, error));
     SAMC_CHECK(
         samc_choices_draw(&choices, random, w->supply->min_area, max_masks, w->sample, error));
 

@@ -43,7 +43,9 @@ static const struct {
      {"folder", "exclude", "labels", "whole", "whole_weight", "ignore", "augment"}},
     {"sa1b", SAMC_SOURCE_SA1B, {"folder", "exclude", "augment"}},
     {"coco", SAMC_SOURCE_COCO, {"folder", "annotations", "augment"}},
-    {"composite", SAMC_SOURCE_COMPOSITE, {"backgrounds", "objects", "count", "pool"}},
+    {"composite",
+     SAMC_SOURCE_COMPOSITE,
+     {"backgrounds", "objects", "count", "groups", "side_by_side", "pool"}},
     {"photos", SAMC_SOURCE_PHOTOS, {"folder", "exclude", "suffix", "augment"}},
     {"cutouts", SAMC_SOURCE_CUTOUTS, {"folder", "exclude"}},
     {"shapes", SAMC_SOURCE_SHAPES, {"pool"}},
@@ -191,6 +193,8 @@ static samc_status open_composite(const reader *r, const json_t *object, samc_so
     const json_t *backgrounds = json_object_get(object, "backgrounds");
     const json_t *count = json_object_get(object, "count");
 
+    SAMC_TRY(read_number(object, "groups", 0, 1e6, &source->groups, error));
+    SAMC_TRY(read_number(object, "side_by_side", 0, 1, &source->side_by_side, error));
     if (backgrounds)
         SAMC_TRY(read_sources(r, backgrounds, BACKGROUNDS, &source->backgrounds,
                               &source->n_backgrounds, error));

@@ -42,8 +42,10 @@ struct samc_source {
     size_t n_objects, n_backgrounds; /* composite: what is pasted, and on what (may be 0) */
     samc_source *objects, *backgrounds;
     int32_t count[2]; /* composite: fewest and most objects */
-    int32_t pool;     /* composite: so many scenes, which come again; 0: ever new ones */
-    int32_t plain;    /* 1: its photos are shown whole and as they are */
+    double groups;    /* composite: how gladly all of one label are asked for, an object being 1 */
+    double side_by_side; /* composite: share of the scenes whose objects stand in a row */
+    int32_t pool;        /* composite: so many scenes, which come again; 0: ever new ones */
+    int32_t plain;       /* 1: its photos are shown whole and as they are */
 };
 
 /* The most sources of one list. */
