@@ -25,9 +25,9 @@ class Samples(Case):
         self.write("set/labels.txt", b"null\nthing\nunsure\n")
         self.labelmap = {"type": "labelmap", "folder": "set", "ignore": [UNSURE], "whole": "thing"}
 
-    def samples(self, *sources):
+    def samples(self, *sources, code=0):
         self.write("recipe.json", json.dumps({"sources": sources}).encode())
-        return self.samc("samples", "recipe.json", "--count", "40")
+        return self.samc("samples", "recipe.json", "--count", "40", code=code)
 
     def test_an_ignored_label_is_no_mask(self):
         done = self.samples(self.labelmap)
@@ -42,6 +42,27 @@ class Samples(Case):
                                               "suffix": ".jpg"}]})
         self.assertEqual(done.err, "")
         self.assertEqual(len(done.out.splitlines()), 40)
+
+    def row(self, **keys):
+        """Masks of each of 40 scenes with two things in a row."""
+        done = self.samples({"type": "composite", "objects": [self.labelmap], "count": [2, 2],
+                             "side_by_side": 1, **keys})
+        self.assertEqual(done.err, "")
+        return [int(line.split()[1]) for line in done.out.splitlines()]
+
+    def test_things_of_one_label_are_asked_for_together_where_the_recipe_says_so(self):
+        apart, together = self.row(), self.row(groups=1)
+        self.assertEqual(max(apart), 2)
+        self.assertEqual(max(together), 3)
+        # the scenes are the same, but for the mask of both wherever that is not nearly the whole photo
+        more = [b - a for a, b in zip(apart, together)]
+        self.assertEqual(set(more), {0, 1})
+        self.assertGreater(sum(more), 25)
+
+    def test_a_group_that_cannot_be_is_refused(self):
+        for keys in ({"groups": -1}, {"side_by_side": 1.5}, {"groups": "all"}):
+            done = self.samples({"type": "composite", "objects": [self.labelmap], **keys}, code=1)
+            self.assertIn(next(iter(keys)), done.err)
 
     def test_an_optional_source_may_lack_its_variable(self):
         done = self.samples(self.labelmap, {"type": "labelmap", "folder": "${SAMC_TEST_NO_SUCH}",
