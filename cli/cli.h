@@ -50,8 +50,8 @@ struct cli_command {
     int (*run)(const cli_command *command, int argc, char **argv); /* argv[0] is the name */
 };
 
-extern const cli_command cli_bench, cli_convert, cli_download, cli_embed, cli_eval, cli_export,
-    cli_info, cli_pretrain, cli_segment, cli_samples, cli_train;
+extern const cli_command cli_auto, cli_bench, cli_convert, cli_download, cli_embed, cli_eval,
+    cli_export, cli_info, cli_pretrain, cli_segment, cli_samples, cli_train;
 
 /* Walks the options of a command line:
  *
@@ -188,9 +188,18 @@ typedef struct cli_progress {
     const char *label;
     bool shown;
     int percent;
+    size_t index, total; /* of things each of which has a bar; total 0: there is only one */
+    double started;      /* when the first of them began, in seconds of a clock of our own */
+    double last;         /* when the bar was drawn last */
 } cli_progress;
 /* `label` must live as long as the bar. */
 void cli_progress_begin(cli_progress *progress, const char *label);
+/* The same for the index-th (from 0) of `total` that began at `started` (of cli_progress_now): the
+ * bar shows how many are done and how much time is left for all. */
+void cli_progress_begin_one_of(cli_progress *progress, const char *label, size_t index,
+                               size_t total, double started);
+/* Seconds of a clock that only goes forward. */
+double cli_progress_now(void);
 /* A samc_progress_fn; `user` is a cli_progress. Asks to stop once Ctrl-C was pressed. */
 int cli_progress_step(void *user, double done);
 /* Wipes the bar. */

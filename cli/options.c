@@ -186,6 +186,10 @@ static void print_option(const cli_option *option, int column)
                     option->name, option->argument ? "=" : "",
                     option->argument ? option->argument : "");
     (void)printf("%s", head);
+    if (used + 2 > column) {
+        (void)fputs("\n", stdout);
+        used = 0;
+    }
     while (text) {
         const char *end = strchr(text, '\n');
         int length = end ? (int)(end - text) : (int)strlen(text);
@@ -196,14 +200,18 @@ static void print_option(const cli_option *option, int column)
     }
 }
 
-/* The column where the texts of all options begin: two blanks after the longest head. */
+/* Heads that are longer than this have a line of their own. */
+#define HEAD_MOST 26
+
+/* The column where the texts of all options begin: two blanks after the longest head that is not
+ * too long. */
 static int text_column(const cli_option *options)
 {
     size_t widest = strlen("version");
 
     for (const cli_option *o = options; o->name; o++) {
         size_t width = strlen(o->name) + (o->argument ? 1 + strlen(o->argument) : 0);
-        if (width > widest)
+        if (width > widest && width <= HEAD_MOST)
             widest = width;
     }
     return (int)widest + 10; /* "  -m, --" and two blanks */

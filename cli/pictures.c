@@ -92,8 +92,8 @@ samc_status cli_grid_begin(cli_grid *grid, size_t count, int32_t columns, int32_
         h = height * shrink;
         if (shrink < 1.0 / 64 || count > GRID_MAX)
             return SAMC_FAIL(error, LIMIT,
-                             "a grid of %zu masks is more than a picture can hold: leave grid out "
-                             "of --save",
+                             "a grid of %zu masks is more than a picture can hold: leave the grid "
+                             "out",
                              count);
     }
     grid->columns = (int32_t)across;

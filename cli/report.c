@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Red for the word "samc:", where somebody sees it and has not asked for plain text
@@ -52,9 +53,41 @@ void cli_progress_begin(cli_progress *progress, const char *label)
 {
     const char *term = getenv("TERM");
 
-    progress->label = label;
-    progress->percent = -1;
+    *progress = (cli_progress){.label = label, .percent = -1};
     progress->shown = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+}
+
+double cli_progress_now(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void cli_progress_begin_one_of(cli_progress *progress, const char *label, size_t index,
+                               size_t total, double started)
+{
+    cli_progress_begin(progress, label);
+    progress->index = index;
+    progress->total = total;
+    progress->started = started;
+}
+
+/* " 3/300 12:05 left" behind the bar, as far as it can be told. */
+static void print_left(const cli_progress *progress, double done, double now)
+{
+    const double all = ((double)progress->index + done) / (double)progress->total;
+    const double gone = now - progress->started, left = all > 0 ? gone * (1 - all) / all : 0;
+    const long seconds = left < 359999 ? (long)(left + 0.5) : 359999;
+
+    (void)fprintf(stderr, "  %zu/%zu", progress->index + 1, progress->total);
+    if (gone < 1 || all <= 0)
+        (void)fputs("            ", stderr); /* over what an earlier one left */
+    else if (seconds >= 3600)
+        (void)fprintf(stderr, " %2ld h %02ld left", seconds / 3600, seconds / 60 % 60);
+    else
+        (void)fprintf(stderr, " %2ld:%02ld left ", seconds / 60, seconds % 60);
 }
 
 int cli_progress_step(void *user, double done)
@@ -63,15 +96,19 @@ int cli_progress_step(void *user, double done)
     static const char full[] = "##############################";
     static const char empty[] = "..............................";
     cli_progress *progress = user;
-    int percent = (int)(done * 100.0);
+    const int percent = (int)(done * 100.0);
+    const double now = progress->shown && progress->total ? cli_progress_now() : 0;
 
-    if (progress->shown && percent != progress->percent) {
+    if (progress->shown && (percent != progress->percent || now - progress->last >= 1)) {
         int cells = percent * CELLS / 100;
 
         (void)fprintf(stderr, "\r%s [%.*s%.*s] %3d%%", progress->label, cells, full, CELLS - cells,
                       empty, percent);
+        if (progress->total)
+            print_left(progress, done, now);
         (void)fflush(stderr);
         progress->percent = percent;
+        progress->last = now;
     }
     return cli_stop_signal() != 0;
 }

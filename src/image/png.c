@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "image/png.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "image/orientation.h"
@@ -156,22 +157,34 @@ static void on_flush(png_structp codec)
     (void)codec;
 }
 
-static void write_photo(png_job *png, const samc_image *view, int color_type)
+static int is_little_endian(void)
+{
+    const uint16_t one = 1;
+    uint8_t first;
+
+    memcpy(&first, &one, 1);
+    return first == 1;
+}
+
+/* Rows of `depth` bits a channel; 16 are in the machine's order. */
+static void write_photo(png_job *png, const samc_image *view, int depth, int color_type)
 {
     png_set_write_fn(png->codec, png, on_write, on_flush);
     png_set_compression_level(png->codec, 4); /* half the time of 6, a few percent larger */
-    png_set_IHDR(png->codec, png->info, (png_uint_32)view->width, (png_uint_32)view->height, 8,
+    png_set_IHDR(png->codec, png->info, (png_uint_32)view->width, (png_uint_32)view->height, depth,
                  color_type, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                  PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png->codec, png->info);
+    if (depth == 16 && is_little_endian())
+        png_set_swap(png->codec);
     for (int32_t y = 0; y < view->height; y++)
         png_write_row(png->codec, view->pixels + (size_t)y * view->stride);
     png_write_end(png->codec, png->info);
 }
 
 /* `color_type` says how many channels view's rows have; its format is not looked at. */
-static samc_status write_stream(samc_file_writer *writer, const samc_image *view, int color_type,
-                                samc_error *error)
+static samc_status write_stream(samc_file_writer *writer, const samc_image *view, int depth,
+                                int color_type, samc_error *error)
 {
     samc_status status = SAMC_OK;
     png_job *png = NULL;
@@ -185,7 +198,7 @@ static samc_status write_stream(samc_file_writer *writer, const samc_image *view
         if (png->codec)
             png->info = png_create_info_struct(png->codec);
         if (png->info)
-            write_photo(png, view, color_type);
+            write_photo(png, view, depth, color_type);
         else
             png->status = SAMC_FAIL(error, MEMORY, "out of memory in libpng");
     }
@@ -195,30 +208,47 @@ static samc_status write_stream(samc_file_writer *writer, const samc_image *view
     return status;
 }
 
+static samc_status write_file(const char *path, const samc_image *view, int depth, int color_type,
+                              samc_error *error)
+{
+    samc_status status = SAMC_OK;
+    samc_file_writer writer = {NULL, NULL, NULL};
+
+    if (view->width < 1 || view->height < 1 || view->width > PNG_USER_WIDTH_MAX ||
+        view->height > PNG_USER_HEIGHT_MAX)
+        return SAMC_FAIL(error, ARGUMENT, "a PNG of %d x %d pixels: each side must be 1 to %d",
+                         view->width, view->height, PNG_USER_WIDTH_MAX);
+    SAMC_TRY(samc_file_begin(path, &writer, error));
+    SAMC_CHECK(write_stream(&writer, view, depth, color_type, error));
+    status = samc_file_commit(&writer, error);
+
+cleanup:
+    samc_file_abort(&writer);
+    return status;
+}
+
+samc_status samc_png_write_gray16(const char *path, const uint16_t *values, int32_t width,
+                                  int32_t height, samc_error *error)
+{
+    const samc_image view = {(const uint8_t *)values, width, height, (size_t)width * sizeof *values,
+                             SAMC_PIXELS_GRAY};
+
+    return write_file(path, &view, 16, PNG_COLOR_TYPE_GRAY, error);
+}
+
 samc_status samc_png_write(const char *path, const uint8_t *pixels, int32_t width, int32_t height,
                            int32_t channels, size_t stride, samc_error *error)
 {
     static const int color_types[] = {-1, PNG_COLOR_TYPE_GRAY, -1, PNG_COLOR_TYPE_RGB,
                                       PNG_COLOR_TYPE_RGBA};
-    samc_status status = SAMC_OK;
-    samc_file_writer writer = {NULL, NULL, NULL};
     const samc_image view = {pixels, width, height, stride, SAMC_PIXELS_RGB};
 
     if (!path || !pixels)
         return SAMC_FAIL(error, ARGUMENT, "%s is NULL", path ? "pixels" : "path");
     if (channels != 1 && channels != 3 && channels != 4)
         return SAMC_FAIL(error, ARGUMENT, "%d channels: a PNG is written of 1, 3 or 4", channels);
-    if (width < 1 || height < 1 || width > PNG_USER_WIDTH_MAX || height > PNG_USER_HEIGHT_MAX)
-        return SAMC_FAIL(error, ARGUMENT, "a PNG of %d x %d pixels: each side must be 1 to %d",
-                         width, height, PNG_USER_WIDTH_MAX);
     if (stride < (size_t)width * (size_t)channels)
         return SAMC_FAIL(error, ARGUMENT, "a stride of %zu is too small for %d pixels of %d bytes",
                          stride, width, channels);
-    SAMC_TRY(samc_file_begin(path, &writer, error));
-    SAMC_CHECK(write_stream(&writer, &view, color_types[channels], error));
-    status = samc_file_commit(&writer, error);
-
-cleanup:
-    samc_file_abort(&writer);
-    return status;
+    return write_file(path, &view, 8, color_types[channels], error);
 }
