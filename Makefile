@@ -12,7 +12,7 @@ PYTHON = python3
 
 .DEFAULT_GOAL = build
 .PHONY: help setup build-needs configure build command demo test test-full parity parity-quick \
-    parity-rle parity-train model eval bench bench-peers bench-train performance \
+    parity-rle parity-auto parity-train model eval bench bench-peers bench-train performance \
     mutation kill-test asan tsan fuzz lint format install uninstall clean
 
 help: ## list the targets

@@ -47,13 +47,13 @@ static const cli_option options[] = {
     CLI_OPTION_MODEL,
     {"output", 'o', "DIR", "write files into DIR (created if missing)"},
     {"format", KEY_FORMAT, "LIST",
-     "what to write: amg, sa1b, coco, labelmap, overlay, sidebyside, grid,\n"
-     "separated by commas (default: amg)"},
+     "what to write: amg, sa1b, coco, labelmap, overlay, sidebyside,\n"
+     "grid, separated by commas (default: amg)"},
     {"convert-to-rle", KEY_CONVERT_TO_RLE, NULL, "write STEM.json instead of amg's folder"},
     {"points-per-side", KEY_POINTS_PER_SIDE, "N", "ask at a grid of N x N points (default: 32)"},
     {"points-per-batch", KEY_POINTS_PER_BATCH, "N",
-     "points between two steps of the progress bar (default: 64); the masks\n"
-     "do not depend on it"},
+     "points between two steps of the progress bar (default: 64);\n"
+     "the masks do not depend on it"},
     {"pred-iou-thresh", KEY_PRED_IOU, "X",
      "keep masks of which the model says an IoU above X (default: 0.88)"},
     {"stability-score-thresh", KEY_STABILITY, "X",
@@ -61,10 +61,11 @@ static const cli_option options[] = {
     {"stability-score-offset", KEY_STABILITY_OFFSET, "X",
      "by how much it is moved for that (default: 1.0)"},
     {"box-nms-thresh", KEY_BOX_NMS, "X",
-     "two masks of one crop are the same if the IoU of their boxes is above\n"
-     "X (default: 0.7)"},
+     "two masks of one crop are the same if the IoU of their boxes is\n"
+     "above X (default: 0.7)"},
     {"crop-n-layers", KEY_CROP_LAYERS, "N",
-     "look again in 4 overlapping crops, in 16, ...: N layers (default: 0)"},
+     "look again in 4 overlapping crops, in 16, ...: N layers\n"
+     "(default: 0)"},
     {"crop-nms-thresh", KEY_CROP_NMS, "X", "the same for masks of different crops (default: 0.7)"},
     {"crop-overlap-ratio", KEY_CROP_OVERLAP, "X",
      "how much crops overlap, of the shorter side (default: 512/1500)"},
