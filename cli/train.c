@@ -66,6 +66,9 @@ static const cli_option options[] = {
     {"iou", TRAINING_SETTING + 20, "X", "weight of the error of the predicted IoU (1)"},
     {"bce", TRAINING_SETTING + 21, "X", "weight of the cross-entropy (0) …"},
     {"bce-steps", TRAINING_SETTING + 22, "N", "… in the first N steps"},
+    {"at-once", TRAINING_SETTING + 27, "N",
+     "prompts that the decoder takes at a time: fewer need less memory\n"
+     "(0: by the model's size)"},
     {"recompute", TRAINING_SETTING + 23, "0|1", "less memory, more time (0)"},
     {"freeze-encoder", TRAINING_SETTING + 24, "0|1",
      "train prompt encoder and mask decoder only (0)"},

@@ -3,12 +3,17 @@
 
 #include <string.h>
 
+/* Image tokens of all prompts of a pass: enough rows for every product to keep the cores busy. A
+ * row takes some 16 KiB of activations: a pass of a 1024-pixel model has 4 prompts and 256 MiB. */
+#define PASS_ROWS 16384
+
 /* The interactions of all prompts; N prompts, one a mask. */
 typedef struct talk {
     const samc_rounds *rounds;
     int64_t n, most; /* prompts; the most clicks of one */
     int64_t low;     /* L * L */
     int32_t side;    /* L */
+    int64_t at_once; /* prompts of one pass, at most */
     int32_t all;     /* masks that the model makes, the single one included */
     int32_t round;
     int64_t mean_over;
@@ -54,6 +59,13 @@ void samc_rounds_report_add(samc_rounds_report *sum, const samc_rounds_report *r
     sum->click_iou += report->click_iou;
     sum->best_iou += report->best_iou;
     sum->last_iou += report->last_iou;
+}
+
+static int64_t default_at_once(const samc_config *config)
+{
+    const int64_t tokens = (int64_t)config->grid * config->grid;
+
+    return tokens < PASS_ROWS ? PASS_ROWS / tokens : 1;
 }
 
 static samc_status take(const samc_train_call *t, int64_t count, size_t size, void *memory)
@@ -137,16 +149,18 @@ static void fill_positions(const talk *k, int64_t i, float *points, int32_t *lab
     }
 }
 
-/* Collects the prompts that have so many positions; there may be none. */
-static samc_status group_begin(const samc_train_call *t, const talk *k, int64_t positions, group *g)
+/* Collects prompts that have so many positions, from number *next on and as many as one pass takes;
+ * there may be none. *next becomes the first that was not looked at. */
+static samc_status group_begin(const samc_train_call *t, const talk *k, int64_t positions,
+                               int64_t *next, group *g)
 {
     const int32_t count = k->round == 0 ? k->all : 1;
 
     memset(g, 0, sizeof *g);
     SAMC_TRY(take(t, k->n, sizeof *g->which, &g->which));
-    for (int64_t i = 0; i < k->n; i++)
-        if (positions_of(k, i) == positions)
-            g->which[g->n++] = (int32_t)i;
+    for (; *next < k->n && g->n < k->at_once; ++*next)
+        if (positions_of(k, *next) == positions)
+            g->which[g->n++] = (int32_t)*next;
     SAMC_TRY(take(t, g->n * positions, 2 * sizeof *g->points, &g->points));
     SAMC_TRY(take(t, g->n * positions, sizeof *g->labels, &g->labels));
     SAMC_TRY(take(t, g->n, sizeof *g->photo, &g->photo));
@@ -296,7 +310,7 @@ static void carry(const talk *k, const group *g)
 /* ---------------------------------------------------------------------------- rounds */
 
 static samc_status run_group(const samc_train_call *t, const samc_train_decoder *decoder, talk *k,
-                             int64_t positions)
+                             int64_t positions, int64_t *next)
 {
     const samc_rounds *r = k->rounds;
     const samc_arena_mark mark = samc_arena_here(t->call->arena);
@@ -304,7 +318,7 @@ static samc_status run_group(const samc_train_call *t, const samc_train_decoder 
     samc_decoder_pass pass;
     group g;
 
-    SAMC_CHECK(group_begin(t, k, positions, &g));
+    SAMC_CHECK(group_begin(t, k, positions, next, &g));
     if (g.n == 0)
         goto cleanup;
     SAMC_CHECK(
@@ -351,6 +365,7 @@ samc_status samc_train_rounds(const samc_train_call *t, const samc_train_decoder
               .report = report};
     samc_status status = SAMC_OK;
 
+    k.at_once = set->at_once ? set->at_once : default_at_once(decoder->config);
     k.mean_over = rounds->batch->step_masks * (set->prompts.rounds + (set->both != 0));
     if (rounds->step >= (uint64_t)set->bce_steps)
         k.weights.bce = 0.0f;
@@ -359,7 +374,8 @@ samc_status samc_train_rounds(const samc_train_call *t, const samc_train_decoder
     for (; k.round < set->prompts.rounds; k.round++) {
         SAMC_CHECK(draw_all(t, &k));
         for (int64_t positions = 1; positions <= k.most + 2; positions++)
-            SAMC_CHECK(run_group(t, decoder, &k, positions));
+            for (int64_t next = 0; next < k.n;)
+                SAMC_CHECK(run_group(t, decoder, &k, positions, &next));
     }
 
 cleanup:

@@ -2,7 +2,8 @@
  *
  * Rounds: the interaction of one step. Every mask of the batch is prompted, corrected and corrected
  * again (prompt_sampler.h); each round's answer is judged (loss.h) and sends its gradient back at
- * once, so that only one round's activations are ever kept. The logits that go into the next round
+ * once, and within a round so many prompts at a time (settings->at_once): only their activations
+ * are ever kept. The logits that go into the next round
  * are constants to the gradient, as in the reference's recipe.
  *
  * Round 0 makes all masks. A click is answered by the three (of which the one ranked first is

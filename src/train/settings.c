@@ -34,6 +34,7 @@ static const setting table[] = {
     {"masks", MASKS, WHOLE, AT(masks), 1, 256},
     {"rounds", MASKS, WHOLE32, AT(prompts.rounds), 1, 64},
     {"both", MASKS, WHOLE, AT(both), 0, 1},
+    {"at-once", MASKS, WHOLE, AT(at_once), 0, 65536},
     {"recompute", BOTH, WHOLE, AT(recompute), 0, 1},
     {"bf16", BOTH, WHOLE, AT(bf16), 0, 1},
     {"freeze-encoder", MASKS, WHOLE, AT(freeze_encoder), 0, 1},

@@ -19,8 +19,11 @@ typedef struct samc_train_settings {
     int64_t masks; /* of a photo, at most */
     int64_t both;  /* 1: the first prompt trains the three masks and the single one, whatever it is;
                       0: a click trains the three, a box the single one, as in the paper */
-    int64_t recompute;      /* 1: the encoder's activations are computed again on the way back */
-    int64_t bf16;           /* 1: products in bf16 (kernels/bf16.h) */
+    int64_t at_once;   /* prompts that the decoder takes at a time: their activations are kept until
+                        the way back; 0: by the model's size (rounds.c). Another number adds the
+                        same gradients in another order */
+    int64_t recompute; /* 1: the encoder's activations are computed again on the way back */
+    int64_t bf16;      /* 1: products in bf16 (kernels/bf16.h) */
     int64_t freeze_encoder; /* 1: only prompt encoder and mask decoder learn */
     int64_t bce_steps;      /* the cross-entropy's weight is `loss.bce` for so many steps, then 0 */
     double drop_path;       /* of the last block; growing evenly from 0 at the first */

@@ -228,6 +228,61 @@ static void test_a_frozen_encoder_stays_as_it_is(void **state)
     samc_params_free(&before);
 }
 
+static samc_status count_pass(void *user, const samc_rounds_record *record, samc_error *error)
+{
+    int64_t *passes = user; /* [2]: how many, the most prompts of one */
+
+    (void)error;
+    passes[0]++;
+    passes[1] = record->prompts->prompts > passes[1] ? record->prompts->prompts : passes[1];
+    return SAMC_OK;
+}
+
+/* The decoder takes prompts at a time: the same gradients, added in another order. */
+static void test_few_prompts_at_once_are_the_same_step(void **state)
+{
+    int64_t passes[2][2] = {{0, 0}, {0, 0}};
+    double difference = 0.0, size = 0.0, loss[2];
+    samc_params params[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        samc_train_batch batch = {0};
+        samc_train_settings settings;
+        samc_step_report report;
+        samc_trainer *trainer;
+
+        load(&params[i]);
+        samc_train_settings_begin(&settings, 0);
+        assert_int_equal(
+            samc_train_settings_parse(&settings, i ? "batch=2 at-once=2" : "batch=2", NULL),
+            SAMC_OK);
+        assert_int_equal(
+            samc_trainer_create(contexts[1], &params[i], &settings, 1, NULL, &trainer, NULL),
+            SAMC_OK);
+        samc_trainer_record(trainer, count_pass, passes[i]);
+        assert_int_equal(
+            samc_train_batch_make(&params[i].config, samples, 1, 0, 2, 4, &batch, NULL), SAMC_OK);
+        assert_int_equal(samc_trainer_step(trainer, 0, &batch, &report, NULL), SAMC_OK);
+        loss[i] = report.rounds.loss;
+        samc_trainer_free(trainer);
+        samc_train_batch_free(&batch);
+    }
+    assert_true(passes[0][1] > 2);
+    assert_int_equal(passes[1][1], 2);
+    assert_true(passes[1][0] > passes[0][0]);
+    assert_float_equal(loss[0], loss[1], 1e-5);
+    for (int64_t i = 0; i < params[0].total; i++) {
+        const double a = (double)params[0].gradients[i], b = (double)params[1].gradients[i];
+
+        difference += (a - b) * (a - b);
+        size += a * a;
+    }
+    assert_true(size > 0.0 && difference < 1e-10 * size);
+    samc_params_free(&params[0]);
+    samc_params_free(&params[1]);
+}
+
 /* ---------------------------------------------------------------------------- runs */
 
 static const char *const quick[] = {"batch=2 masks=2 rounds=4 drop-path=0.3 warmup=2 rate=0.001"};
@@ -405,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_the_feed_is_the_samples_in_order),
         cmocka_unit_test(test_one_photo_is_learned_by_heart),
         cmocka_unit_test(test_a_frozen_encoder_stays_as_it_is),
+        cmocka_unit_test(test_few_prompts_at_once_are_the_same_step),
         cmocka_unit_test(test_a_resumed_run_is_the_unbroken_one),
         cmocka_unit_test(test_the_report_stands_alone),
         cmocka_unit_test(test_a_run_is_not_begun_over_another),
