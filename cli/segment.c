@@ -8,16 +8,12 @@
 #include "cli.h"
 #include "inputs.h"
 #include "objects.h"
+#include "predict.h"
 #include "record.h"
 #include "saver.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Objects of one photo are predicted in groups whose masks and logits stay below this many bytes:
- * groups cost little (a prompt's answer does not depend on the others), memory does. */
-#define GROUP_BYTES ((size_t)256 << 20)
-#define GROUP_MAX 64
 
 enum {
     KEY_MULTIMASK = CLI_KEY_OWN,
@@ -206,9 +202,6 @@ typedef struct photo_job {
 /* Reads the photo's embedding, or makes it. */
 static samc_status embed(photo_job *job, samc_error *error)
 {
-    samc_status status;
-    samc_encode_options encode_options = SAMC_ENCODE_OPTIONS_INIT;
-    cli_progress progress;
     int32_t width;
     int32_t height;
 
@@ -222,18 +215,13 @@ static samc_status embed(photo_job *job, samc_error *error)
                 job->w->embedding, width, height, job->photo.view.width, job->photo.view.height);
         return SAMC_OK;
     }
-    cli_progress_begin(&progress, job->item->stem);
-    encode_options.progress = cli_progress_step;
-    encode_options.user = &progress;
-    status = samc_encode(job->session->context, job->session->model, &job->photo.view,
-                         &encode_options, &job->embedding, error);
-    cli_progress_end(&progress);
-    return status;
+    return cli_encode(job->session, &job->photo.view, job->item->stem, &job->embedding, error);
 }
 
 /* Writes and prints what `masks` holds of the objects from `first` on. */
-static samc_status deliver(photo_job *job, const samc_masks *masks, size_t first, samc_error *error)
+static samc_status deliver(void *user, const samc_masks *masks, size_t first, samc_error *error)
 {
+    photo_job *job = user;
     size_t pixels = (size_t)masks->height * (size_t)masks->width;
 
     job->writing = true;
@@ -260,43 +248,17 @@ static samc_status deliver(photo_job *job, const samc_masks *masks, size_t first
     return SAMC_OK;
 }
 
-/* How many objects to predict at once. */
-static size_t group_size(const photo_job *job, bool want_logits)
-{
-    size_t pixels = (size_t)job->photo.view.width * (size_t)job->photo.view.height;
-    size_t bytes = pixels * (job->w->multimask ? 3 : 1) * (want_logits ? 5 : 1);
-    size_t fits = GROUP_BYTES / bytes;
-
-    return fits < 1 ? 1 : fits > GROUP_MAX ? GROUP_MAX : fits;
-}
-
 static samc_status predict_all(photo_job *job, samc_error *error)
 {
-    samc_status status = SAMC_OK;
-    samc_predict_options predict_options = SAMC_PREDICT_OPTIONS_INIT;
-    samc_masks masks = SAMC_MASKS_INIT;
-    cli_progress progress;
-    size_t group;
+    const cli_prediction prediction = {.session = job->session,
+                                       .embedding = job->embedding,
+                                       .label = job->item->stem,
+                                       .multimask = job->w->multimask,
+                                       .want_logits = (job->w->save & CLI_SAVE_LOGITS) != 0,
+                                       .deliver = deliver,
+                                       .user = job};
 
-    cli_progress_begin(&progress, job->item->stem);
-    predict_options.multimask = job->w->multimask;
-    predict_options.want_logits = (job->w->save & CLI_SAVE_LOGITS) != 0;
-    predict_options.progress = cli_progress_step;
-    predict_options.user = &progress;
-    group = group_size(job, predict_options.want_logits != 0);
-    for (size_t first = 0; first < job->list.count; first += group) {
-        size_t count = job->list.count - first < group ? job->list.count - first : group;
-
-        SAMC_CHECK(samc_predict(job->session->context, job->session->model, job->embedding,
-                                job->list.prompts + first, count, &predict_options, &masks, error));
-        SAMC_CHECK(deliver(job, &masks, first, error));
-        samc_masks_free(&masks);
-    }
-
-cleanup:
-    cli_progress_end(&progress);
-    samc_masks_free(&masks);
-    return status;
+    return cli_predict(&prediction, job->list.prompts, job->list.count, error);
 }
 
 static samc_status segment(photo_job *job, samc_error *error)

@@ -32,6 +32,7 @@ module  libwebp      libwebp-dev
 module  libtiff-4    libtiff-dev
 module  libexif      libexif-dev
 module  jansson      libjansson-dev
+module  expat        libexpat1-dev
 module  cmocka       libcmocka-dev
 '
 more_needs='

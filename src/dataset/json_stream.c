@@ -92,32 +92,57 @@ static samc_status walk_array(cursor *c, samc_json_element_fn fn, void *user, sa
     return take(c, ']') ? SAMC_OK : cut_off(error);
 }
 
+/* Steps to the value that the object has under `key`; *found says whether there is one. */
+static samc_status find_key(cursor *c, const char *key, int *found, samc_error *error)
+{
+    size_t length = strlen(key);
+
+    *found = 0;
+    if (!take(c, '{'))
+        return cut_off(error);
+    if (take(c, '}'))
+        return SAMC_OK;
+    do {
+        const char *name;
+
+        skip_space(c);
+        if (c->at >= c->end || *c->at != '"')
+            return cut_off(error);
+        name = c->at + 1;
+        skip_string(c);
+        *found = (size_t)(c->at - name) == length + 1 && memcmp(name, key, length) == 0;
+        if (!take(c, ':'))
+            return cut_off(error);
+        skip_space(c);
+        if (*found)
+            return SAMC_OK;
+        skip_value(c);
+    } while (take(c, ','));
+    return take(c, '}') ? SAMC_OK : cut_off(error);
+}
+
 samc_status samc_json_array_walk(const char *text, size_t size, const char *key,
                                  samc_json_element_fn fn, void *user, samc_error *error)
 {
     cursor c = {text, text + size};
-    size_t length = strlen(key);
+    int found;
 
-    if (!take(&c, '{'))
-        return cut_off(error);
-    if (take(&c, '}'))
-        return SAMC_OK;
-    do {
-        const char *name;
-        int wanted;
+    SAMC_TRY(find_key(&c, key, &found, error));
+    return found ? walk_array(&c, fn, user, error) : SAMC_OK;
+}
 
-        skip_space(&c);
-        if (c.at >= c.end || *c.at != '"')
-            return cut_off(error);
-        name = c.at + 1;
-        skip_string(&c);
-        wanted = (size_t)(c.at - name) == length + 1 && memcmp(name, key, length) == 0;
-        if (!take(&c, ':'))
-            return cut_off(error);
-        skip_space(&c);
-        if (wanted)
-            return walk_array(&c, fn, user, error);
-        skip_value(&c);
-    } while (take(&c, ','));
-    return take(&c, '}') ? SAMC_OK : cut_off(error);
+samc_status samc_json_list_walk(const char *text, size_t size, samc_json_element_fn fn, void *user,
+                                samc_error *error)
+{
+    cursor c = {text, text + size};
+
+    return walk_array(&c, fn, user, error);
+}
+
+int samc_json_has_key(const char *text, size_t size, const char *key)
+{
+    cursor c = {text, text + size};
+    int found;
+
+    return find_key(&c, key, &found, NULL) == SAMC_OK && found;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * JSON stream: the elements of one array of a large JSON file, without a tree of the whole.
+ * JSON stream: the elements of one array of a large JSON file, without a tree of the whole; and its
+ * top-level keys.
  */
 #ifndef SAMC_DATASET_JSON_STREAM_H
 #define SAMC_DATASET_JSON_STREAM_H
@@ -17,5 +18,10 @@ typedef samc_status (*samc_json_element_fn)(void *user, const char *element, siz
  * SAMC_OK ends the walk and is returned. Errors: FORMAT (no object, or cut off). */
 samc_status samc_json_array_walk(const char *text, size_t size, const char *key,
                                  samc_json_element_fn fn, void *user, samc_error *error);
+/* The same for a text that is an array. */
+samc_status samc_json_list_walk(const char *text, size_t size, samc_json_element_fn fn, void *user,
+                                samc_error *error);
+/* Whether the top-level object of `text` (the first one, if several follow) has that key. */
+int samc_json_has_key(const char *text, size_t size, const char *key);
 
 #endif
