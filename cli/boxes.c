@@ -68,7 +68,8 @@ const cli_command cli_boxes = {
     "  COCO JSON   a data set, or a list of results (image_id, category_id, bbox, score)\n"
     "  YOLO        STEM.txt a photo, or a folder of them (class, centre, size[, score])\n"
     "  Pascal VOC  an XML a photo, or a folder of them\n"
-    "  JSON lines  {\"photo\": \"a.jpg\", \"box\": [x0, y0, x1, y1], \"class\": \"dog\", \"score\": "
+    "  JSON lines  {\"photo\": \"a.jpg\", \"box\": [x0, y0, x1, y1], \"class\": \"dog\", "
+    "\"score\": "
     "0.9}",
     "A box may reach over the photo's edge and is cut there. One that lies outside, is turned\n"
     "round or not finite, and a photo that is missing or broken, are reported and passed over;\n"
@@ -162,9 +163,7 @@ static void take_option(work *w, cli_parser *parser)
         break;
     case KEY_DETECTOR: w->detector.command = parser->value; break;
     case KEY_SHELL: w->detector.shell = true; break;
-    case KEY_TIMEOUT:
-        (void)cli_parser_integer(parser, 1, 86400, &w->detector.timeout);
-        break;
+    case KEY_TIMEOUT: (void)cli_parser_integer(parser, 1, 86400, &w->detector.timeout); break;
     case KEY_SAVE:
         if (cli_save_list_read(parser->value, &w->save, &error) != SAMC_OK)
             cli_parser_refuse(parser, "%s", error.message);
@@ -340,8 +339,7 @@ static samc_status check_size(const samc_detected_photo *said, const samc_image 
 {
     if (!said->width || (said->width == view->width && said->height == view->height))
         return SAMC_OK;
-    return SAMC_FAIL(error, PROMPT,
-                     "it has %ld x %ld pixels, the detections are of %ld x %ld%s",
+    return SAMC_FAIL(error, PROMPT, "it has %ld x %ld pixels, the detections are of %ld x %ld%s",
                      (long)view->width, (long)view->height, (long)said->width, (long)said->height,
                      said->width == view->height && said->height == view->width
                          ? ": as it lies in the file, before EXIF turns it upright"
@@ -368,14 +366,12 @@ static samc_status segment(photo_job *job, size_t number, const char *record_pat
     SAMC_TRY(cli_boxes_record_begin(job->item->path, number + 1, job->photo.view.width,
                                     job->photo.view.height, &job->record, error));
     if (job->prompts.n_objects) {
-        const cli_prediction prediction = {.session = &w->session,
-                                           .label = job->item->stem,
-                                           .deliver = deliver,
-                                           .user = job};
+        const cli_prediction prediction = {
+            .session = &w->session, .label = job->item->stem, .deliver = deliver, .user = job};
         cli_prediction with = prediction;
 
-        SAMC_TRY(cli_encode(&w->session, &job->photo.view, job->item->stem, &job->embedding,
-                            error));
+        SAMC_TRY(
+            cli_encode(&w->session, &job->photo.view, job->item->stem, &job->embedding, error));
         with.embedding = job->embedding;
         job->saver = (cli_saver){.folder = w->output,
                                  .stem = job->item->stem,
@@ -437,9 +433,8 @@ static int segment_all(work *w)
         cli_error("%s", error.message);
         return error.status == SAMC_ERROR_IO ? CLI_OUTPUT : CLI_FAILED;
     }
-    cli_note("samc: %zu masks of %zu photos in %s%s", w->n_masks,
-             w->photos.count - w->n_resumed, w->output,
-             w->n_resumed ? "; the others were there" : "");
+    cli_note("samc: %zu masks of %zu photos in %s%s", w->n_masks, w->photos.count - w->n_resumed,
+             w->output, w->n_resumed ? "; the others were there" : "");
     return w->failed || w->detections.bad || w->photos.failed ? CLI_FAILED : code;
 }
 

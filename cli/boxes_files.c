@@ -22,12 +22,6 @@ samc_status cli_boxes_record_begin(const char *path, size_t id, int32_t width, i
     return *record ? SAMC_OK : samc_error_memory(error, 0);
 }
 
-/* A number, or null where it is not finite. */
-static json_t *real(double number)
-{
-    return isfinite(number) ? json_real(number) : json_null();
-}
-
 samc_status cli_boxes_record_add(json_t *record, const cli_boxes_mask *mask, samc_error *error)
 {
     samc_status status = SAMC_OK;
@@ -36,8 +30,8 @@ samc_status cli_boxes_record_add(json_t *record, const cli_boxes_mask *mask, sam
     samc_rle rle = SAMC_RLE_INIT;
     int failed = 0;
 
-    SAMC_CHECK(samc_rle_encode(mask->pixels, mask->height, mask->width, (size_t)mask->width, &rle,
-                               error));
+    SAMC_CHECK(
+        samc_rle_encode(mask->pixels, mask->height, mask->width, (size_t)mask->width, &rle, error));
     SAMC_CHECK(samc_json_rle(&rle, &segmentation, error));
     failed |= json_object_set_new(made, "id", json_integer((json_int_t)json_array_size(list) + 1));
     if (mask->class_name) {
@@ -45,20 +39,19 @@ samc_status cli_boxes_record_add(json_t *record, const cli_boxes_mask *mask, sam
         failed |= json_object_set_new(made, "category", samc_json_text(mask->class_name));
     }
     if (!isnan(mask->score))
-        failed |= json_object_set_new(made, "score", real(mask->score));
-    failed |=
-        json_object_set_new(made, "area", json_integer((json_int_t)samc_rle_area(&rle)));
+        failed |= json_object_set_new(made, "score", json_real(mask->score));
+    failed |= json_object_set_new(made, "area", json_integer((json_int_t)samc_rle_area(&rle)));
     failed |= json_object_set_new(made, "bbox", samc_json_mask_box(&rle, 1));
-    failed |= json_object_set_new(made, "predicted_iou", real((double)mask->predicted_iou));
-    failed |= json_object_set_new(made, "stability_score", real((double)mask->stability_score));
+    failed |= json_object_set_new(made, "predicted_iou", samc_json_float(mask->predicted_iou));
+    failed |= json_object_set_new(made, "stability_score", samc_json_float(mask->stability_score));
     failed |= json_object_set_new(made, "point_coords", json_array());
+    failed |= json_object_set_new(made, "input_box",
+                                  json_pack("[o,o,o,o]", samc_json_float(mask->box[0]),
+                                            samc_json_float(mask->box[1]),
+                                            samc_json_float(mask->box[2] - mask->box[0]),
+                                            samc_json_float(mask->box[3] - mask->box[1])));
     failed |= json_object_set_new(
-        made, "input_box",
-        json_pack("[f,f,f,f]", (double)mask->box[0], (double)mask->box[1],
-                  (double)mask->box[2] - (double)mask->box[0],
-                  (double)mask->box[3] - (double)mask->box[1]));
-    failed |= json_object_set_new(made, "crop_box",
-                                  json_pack("[i,i,i,i]", 0, 0, (int)mask->width, (int)mask->height));
+        made, "crop_box", json_pack("[i,i,i,i]", 0, 0, (int)mask->width, (int)mask->height));
     failed |= json_object_set(made, "segmentation", segmentation);
     if (failed || json_array_append(list, made) != 0)
         status = samc_error_memory(error, 0);
@@ -210,8 +203,8 @@ samc_status cli_boxes_compose(const char *folder, const cli_photos *photos, samc
     SAMC_CHECK(each_record(folder, photos, add_annotations, &c, error));
     SAMC_CHECK(samc_coco_writer_open(&c.writer, "categories", error));
     for (size_t i = 0; i < json_array_size(c.categories); i++)
-        SAMC_CHECK(samc_coco_writer_add(&c.writer, "categories", json_array_get(c.categories, i),
-                                        error));
+        SAMC_CHECK(
+            samc_coco_writer_add(&c.writer, "categories", json_array_get(c.categories, i), error));
     SAMC_CHECK(samc_coco_writer_commit(&c.writer, error));
 
 cleanup:

@@ -19,8 +19,8 @@ typedef struct cli_boxes_mask {
     const uint8_t *pixels; /* [height][width], 0 or 1 */
     int32_t height;
     int32_t width;
-    float box[4];    /* xyxy, as it went in */
-    double score;    /* the detector's; NAN: none */
+    float box[4]; /* xyxy, as it went in */
+    double score; /* the detector's; NAN: none */
     int64_t class_id;
     const char *class_name; /* NULL: none */
     float predicted_iou;

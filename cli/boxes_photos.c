@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const suffixes[] = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff",
-                                       ".JPG", ".JPEG", ".PNG", NULL};
+static const char *const suffixes[] = {".jpg",  ".jpeg", ".png",  ".webp", ".tif",
+                                       ".tiff", ".JPG",  ".JPEG", ".PNG",  NULL};
 
 typedef struct cli_photo_entry {
     const char *path;
@@ -97,8 +97,7 @@ samc_status cli_photo_index_sort(cli_photo_index *index, samc_error *error)
         const char *name = samc_path_name(index->files.paths[i]);
         size_t stem = stem_length(name);
 
-        index->by_name[i] =
-            (entry){index->files.paths[i], name, stem, number_at_end(name, stem)};
+        index->by_name[i] = (entry){index->files.paths[i], name, stem, number_at_end(name, stem)};
     }
     if (!n)
         return SAMC_OK;
@@ -139,8 +138,7 @@ static const char *look_up(const entry *list, size_t n, int (*compare)(const voi
         return list[low].id == wanted->id ? list[low].path : NULL;
     if (compare == compare_names)
         return strcmp(list[low].name, wanted->name) == 0 ? list[low].path : NULL;
-    return list[low].stem == wanted->stem &&
-                   memcmp(list[low].name, wanted->name, wanted->stem) == 0
+    return list[low].stem == wanted->stem && memcmp(list[low].name, wanted->name, wanted->stem) == 0
                ? list[low].path
                : NULL;
 }
@@ -230,8 +228,8 @@ samc_status cli_photo_find(const cli_photo_index *index, const samc_detected_pho
         if (*path)
             return SAMC_OK;
     }
-    return SAMC_FAIL(error, IO,
-                     "the photo %s of %s is not found%s", photo->name ? photo->name : photo->key,
+    return SAMC_FAIL(error, IO, "the photo %s of %s is not found%s",
+                     photo->name ? photo->name : photo->key,
                      photo->source ? photo->source : "the detections",
                      index->files.count ? " in the folders of --photos" : "; --photos DIR helps");
 }

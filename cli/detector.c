@@ -154,8 +154,8 @@ static samc_status start(char **words, int out, pid_t *pid, samc_error *error)
     failed |= posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
     failed |= posix_spawnattr_setsigdefault(&attributes, &defaults);
     failed |= posix_spawnattr_setpgroup(&attributes, 0);
-    failed |= posix_spawnattr_setflags(
-        &attributes, (short)(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF));
+    failed |= posix_spawnattr_setflags(&attributes,
+                                       (short)(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF));
     errno = failed ? ENOMEM : posix_spawnp(pid, words[0], &actions, &attributes, words, environ);
     (void)posix_spawn_file_actions_destroy(&actions);
     (void)posix_spawnattr_destroy(&attributes);

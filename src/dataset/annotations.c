@@ -58,27 +58,34 @@ void samc_annotations_free(samc_annotations *annotations)
 }
 
 /* A list of polygons, each x0, y0, x1, y1, ...; the mask is their union. */
-static samc_status draw_polygons(const samc_annotations *annotations, const json_t *list,
-                                 uint8_t *mask, samc_error *error)
+static samc_status draw_polygons(const json_t *list, int32_t height, int32_t width, samc_rle *rle,
+                                 samc_error *error)
 {
-    memset(mask, 0, (size_t)annotations->height * (size_t)annotations->width);
+    samc_status status = SAMC_OK;
+    uint8_t *mask = NULL;
+    double *xy = NULL;
+
+    SAMC_TRY(samc_alloc_zero((size_t)height * (size_t)width, 1, &mask, error));
     for (size_t p = 0; p < json_array_size(list); p++) {
         const json_t *polygon = json_array_get(list, p);
         size_t n = json_array_size(polygon);
-        double *xy = NULL;
-        samc_status status;
 
-        SAMC_TRY(samc_alloc(n, sizeof *xy, &xy, error));
+        SAMC_CHECK(samc_alloc(n, sizeof *xy, &xy, error));
         for (size_t i = 0; i < n; i++) {
             const json_t *number = json_array_get(polygon, i);
 
             xy[i] = json_is_number(number) ? json_number_value(number) : NAN;
         }
-        status = samc_polygon_fill(xy, n / 2, annotations->height, annotations->width, mask, error);
+        SAMC_CHECK(samc_polygon_fill(xy, n / 2, height, width, mask, error));
         free(xy);
-        SAMC_TRY(status);
+        xy = NULL;
     }
-    return SAMC_OK;
+    SAMC_CHECK(samc_rle_encode(mask, height, width, (size_t)width, rle, error));
+
+cleanup:
+    free(mask);
+    free(xy);
+    return status;
 }
 
 static samc_status counts_of(const json_t *list, int32_t height, int32_t width, samc_rle *rle,
@@ -102,27 +109,37 @@ static samc_status counts_of(const json_t *list, int32_t height, int32_t width, 
     return status;
 }
 
+samc_status samc_segmentation_read(const json_t *segmentation, int32_t height, int32_t width,
+                                   samc_rle *rle, samc_error *error)
+{
+    const json_t *counts = json_object_get(segmentation, "counts");
+    const json_t *size = json_object_get(segmentation, "size");
+
+    if (json_is_array(segmentation))
+        return draw_polygons(segmentation, height, width, rle, error);
+    if (json_integer_value(json_array_get(size, 0)) != height ||
+        json_integer_value(json_array_get(size, 1)) != width)
+        return SAMC_FAIL(error, FORMAT, "it is not of the photo's size, %ld x %ld", (long)width,
+                         (long)height);
+    if (json_is_string(counts))
+        return samc_rle_from_string(json_string_value(counts), json_string_length(counts), height,
+                                    width, rle, error);
+    if (json_is_array(counts))
+        return counts_of(counts, height, width, rle, error);
+    return SAMC_FAIL(error, FORMAT, "it has neither polygons nor counts");
+}
+
 samc_status samc_annotations_mask(const samc_annotations *annotations, size_t index, uint8_t *mask,
                                   samc_error *error)
 {
     const json_t *s = json_object_get(annotations->items[index].object, "segmentation");
-    const json_t *counts = json_object_get(s, "counts");
-    const json_t *size = json_object_get(s, "size");
-    samc_rle rle = {0};
+    samc_error why = {SAMC_OK, ""};
+    samc_rle rle = SAMC_RLE_INIT;
+    samc_status status = samc_segmentation_read(s, annotations->height, annotations->width, &rle,
+                                                &why);
 
-    if (json_is_array(s))
-        return draw_polygons(annotations, s, mask, error);
-    if (json_integer_value(json_array_get(size, 0)) != annotations->height ||
-        json_integer_value(json_array_get(size, 1)) != annotations->width)
-        return SAMC_FAIL(error, FORMAT, "annotation %zu is not of the photo's size, %ld x %ld",
-                         index, (long)annotations->width, (long)annotations->height);
-    if (json_is_string(counts))
-        SAMC_TRY(samc_rle_from_string(json_string_value(counts), json_string_length(counts),
-                                      annotations->height, annotations->width, &rle, error));
-    else if (json_is_array(counts))
-        SAMC_TRY(counts_of(counts, annotations->height, annotations->width, &rle, error));
-    else
-        return SAMC_FAIL(error, FORMAT, "annotation %zu has neither polygons nor counts", index);
+    if (status != SAMC_OK)
+        return samc_error_set(error, status, "annotation %zu: %s", index, why.message);
     samc_rle_decode(&rle, mask, (size_t)annotations->width);
     samc_rle_free(&rle);
     return SAMC_OK;

@@ -38,6 +38,11 @@ samc_status samc_annotations_mask(const samc_annotations *annotations, size_t in
                                   samc_error *error);
 void samc_annotations_free(samc_annotations *annotations);
 
+/* A "segmentation" of a photo of height x width: polygons (the mask is their union), counts, or a
+ * string of them. Errors: FORMAT (it means nothing, or is of another size), MEMORY. */
+samc_status samc_segmentation_read(const json_t *segmentation, int32_t height, int32_t width,
+                                   samc_rle *rle, samc_error *error);
+
 /* Reads a file of SA-1B: one JSON a photo, image{file_name, width, height} and annotations[].
  * Errors: IO, FORMAT, LIMIT, MEMORY; messages name the file. */
 samc_status samc_sa1b_read(const char *path, samc_annotations *annotations, samc_error *error);

@@ -35,7 +35,8 @@ static samc_status parse(const char *text, size_t length, json_t **object, samc_
 
     if (!json_is_object(made)) {
         json_decref(made);
-        return SAMC_FAIL(error, FORMAT, "an element is no JSON object: %.60s", text);
+        return SAMC_FAIL(error, FORMAT, "an element is no JSON object: %.*s",
+                         length < 60 ? (int)length : 60, text);
     }
     *object = made;
     return SAMC_OK;

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "weights/utf8.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,18 +48,19 @@ static samc_status close_list(samc_coco_writer *writer, samc_error *error)
     return SAMC_OK;
 }
 
-static samc_status write_key(samc_coco_writer *writer, const char *key, samc_error *error)
+static samc_status write_key(samc_coco_writer *writer, const char *key, size_t length,
+                             samc_error *error)
 {
     SAMC_TRY(close_list(writer, error));
     SAMC_TRY(write_text(&writer->file, writer->in_object ? ",\n\"" : "\n\"", error));
-    SAMC_TRY(write_text(&writer->file, key, error));
+    SAMC_TRY(samc_file_write(&writer->file, key, length, error));
     writer->in_object = 1;
     return write_text(&writer->file, "\": ", error);
 }
 
 samc_status samc_coco_writer_open(samc_coco_writer *writer, const char *list, samc_error *error)
 {
-    SAMC_TRY(write_key(writer, list, error));
+    SAMC_TRY(write_key(writer, list, strlen(list), error));
     writer->list = list;
     return write_text(&writer->file, "[", error);
 }
@@ -79,10 +81,10 @@ samc_status samc_coco_writer_add_text(samc_coco_writer *writer, const char *text
     return samc_file_write(&writer->file, text, size, error);
 }
 
-samc_status samc_coco_writer_copy(samc_coco_writer *writer, const char *key, const char *text,
-                                  size_t size, samc_error *error)
+samc_status samc_coco_writer_copy(samc_coco_writer *writer, const char *key, size_t key_length,
+                                  const char *text, size_t size, samc_error *error)
 {
-    SAMC_TRY(write_key(writer, key, error));
+    SAMC_TRY(write_key(writer, key, key_length, error));
     return samc_file_write(&writer->file, text, size, error);
 }
 
@@ -123,6 +125,16 @@ json_t *samc_json_mask_box(const samc_rle *rle, int inclusive)
     less = inclusive && box[2] ? 1 : 0;
     return json_pack("[i,i,i,i]", (int)box[0], (int)box[1], (int)(box[2] - less),
                      (int)(box[3] - less));
+}
+
+json_t *samc_json_float(float number)
+{
+    char text[32];
+
+    if (!isfinite(number))
+        return json_null();
+    (void)snprintf(text, sizeof text, "%.9g", (double)number);
+    return json_real(strtod(text, NULL));
 }
 
 json_t *samc_json_text(const char *text)

@@ -10,8 +10,9 @@
 
 #include <jansson.h>
 
-/* How everything of ours is written: one line, nine digits (they tell every f32 apart). */
-#define SAMC_JSON_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(9))
+/* How everything of ours is written: one line; 15 digits, the most that do not show how a decimal
+ * fraction was rounded to binary. */
+#define SAMC_JSON_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(15))
 
 /* Begin with {0}; end with samc_coco_writer_commit, or with _abort on every other path. */
 typedef struct samc_coco_writer {
@@ -23,13 +24,14 @@ typedef struct samc_coco_writer {
 
 /* Errors: IO, MEMORY. */
 samc_status samc_coco_writer_begin(const char *path, samc_coco_writer *writer, samc_error *error);
-/* Adds an element to the list `list` ("images", "annotations", "categories"), a constant; all of one
- * list come before those of the next. Errors: IO, MEMORY. */
+/* Adds an element to the list `list` ("images", "annotations", "categories"), a constant; all of
+ * one list come before those of the next. Errors: IO, MEMORY. */
 samc_status samc_coco_writer_add(samc_coco_writer *writer, const char *list, const json_t *element,
                                  samc_error *error);
-/* Adds a key with a value as its text stands in another file, or a whole list so. Errors: IO. */
-samc_status samc_coco_writer_copy(samc_coco_writer *writer, const char *key, const char *text,
-                                  size_t size, samc_error *error);
+/* Adds a key (of `key_length` bytes, as JSON has it between its quotes) with a value as its text
+ * stands in another file. Errors: IO. */
+samc_status samc_coco_writer_copy(samc_coco_writer *writer, const char *key, size_t key_length,
+                                  const char *text, size_t size, samc_error *error);
 /* Opens a list, which may stay empty. Errors: IO. */
 samc_status samc_coco_writer_open(samc_coco_writer *writer, const char *list, samc_error *error);
 /* Adds an element to the open list as its text stands in another file. Errors: IO. */
@@ -43,6 +45,9 @@ samc_status samc_json_rle(const samc_rle *rle, json_t **object, samc_error *erro
 /* [x, y, w, h] of a mask: w and h count pixels as in COCO, or with `inclusive` are the last column
  * and row minus the first, as in the reference's generator and SA-1B. NULL: out of memory. */
 json_t *samc_json_mask_box(const samc_rle *rle, int inclusive);
+/* A number read from an f32: as short as tells it from every other one; null where it is not
+ * finite. NULL: out of memory. */
+json_t *samc_json_float(float number);
 /* A string; bytes that are no UTF-8 (names of files may have them) become U+FFFD. NULL: out of
  * memory. */
 json_t *samc_json_text(const char *text);

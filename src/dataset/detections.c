@@ -247,9 +247,9 @@ static samc_status read_file(samc_detections *d, const char *path, samc_error *e
                            "it is neither JSON, JSON lines, VOC's XML nor YOLO's .txt");
     d->source = NULL;
     samc_file_unmap(&file);
-    return status == SAMC_OK ? SAMC_OK
-                             : samc_error_set(error, status, "cannot read %s: %s", path,
-                                              why.message);
+    return status == SAMC_OK
+               ? SAMC_OK
+               : samc_error_set(error, status, "cannot read %s: %s", path, why.message);
 }
 
 samc_status samc_detections_read(samc_detections *d, const char *path, samc_error *error)

@@ -52,18 +52,19 @@ typedef struct samc_detections {
     samc_detected_class *classes;
     samc_detection *boxes;
     size_t n_photos, n_classes, n_boxes;
-    size_t room[3];      /* elements that the three lists can hold */
-    size_t *table;       /* [table_size] index + 1 of the photo with that hash */
+    size_t room[3]; /* elements that the three lists can hold */
+    size_t *table;  /* [table_size] index + 1 of the photo with that hash */
     size_t table_size;
-    const char *source;  /* while a file is read: its path */
-    char **names;        /* of YOLO's classes; or NULL */
+    const char *source; /* while a file is read: its path */
+    char **names;       /* of YOLO's classes; or NULL */
     size_t n_names;
 } samc_detections;
 
 /* Reads a file, or each .txt, .xml, .json and .jsonl of a folder (labels and class lists are told
  * apart by their content); adds to what is there. The kind is told by the content. Errors: IO,
  * FORMAT (a file that is nothing of these), UNSUPPORTED (VOC in a build without expat), LIMIT,
- * MEMORY; messages name the file. In a folder a file that cannot be read is reported and counted. */
+ * MEMORY; messages name the file. In a folder a file that cannot be read is reported and
+ * counted. */
 samc_status samc_detections_read(samc_detections *d, const char *path, samc_error *error);
 /* Reads the names of YOLO's classes: a line each, or the `names` of a data.yaml. Before the boxes.
  * Errors: IO, FORMAT, LIMIT, MEMORY. */
@@ -73,7 +74,8 @@ samc_status samc_detections_sort(samc_detections *d, samc_error *error);
 void samc_detections_free(samc_detections *d);
 
 /* What a box is in a photo of width x height pixels: xyxy cut to the photo. Errors: PROMPT (numbers
- * that are not finite, x1 < x0, y1 < y0, nothing of it inside the photo); the message says which. */
+ * that are not finite, x1 < x0, y1 < y0, nothing of it inside the photo); the message says
+ * which. */
 samc_status samc_detection_clip(const samc_detection *detection, int32_t width, int32_t height,
                                 float box[4], samc_error *error);
 

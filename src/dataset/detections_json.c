@@ -41,8 +41,8 @@ static const json_t *first_of(const json_t *object, const char *const *keys)
 static int four_numbers(const json_t *value, const char *const names[4], double out[4])
 {
     for (size_t i = 0; i < 4; i++) {
-        const json_t *number =
-            json_is_array(value) ? json_array_get(value, i) : json_object_get(value, names[i]);
+        const json_t *number = json_is_array(value) ? json_array_get(value, i)
+                                                    : json_object_get(value, names[i]);
 
         if (!json_is_number(number))
             return 0;
@@ -72,8 +72,8 @@ static int read_box(const json_t *object, double box[4])
 
 static samc_status class_of(reader *r, const json_t *object, int32_t *class, samc_error *error)
 {
-    static const char *const names[] = {"name", "class_name", "category_name", "label",
-                                        "class", "category", NULL};
+    static const char *const names[] = {"name",     "class_name", "category_name", "label", "class",
+                                        "category", NULL};
     static const char *const numbers[] = {"category_id", "class", "class_id", "label", NULL};
     char text[24];
 
@@ -134,10 +134,11 @@ static samc_status add_box(reader *r, const json_t *object, size_t photo, samc_e
     samc_detection box = {.score = NAN, .photo = photo, .number = r->number};
 
     if (!read_box(object, box.box)) {
-        samc_detections_skip(r->d,
-                             "%s: entry %zu has no box: \"box\": [x0, y0, x1, y1], or \"bbox\": [x, "
-                             "y, w, h], in numbers",
-                             source_of(r), r->number);
+        samc_detections_skip(
+            r->d,
+            "%s: entry %zu has no box: \"box\": [x0, y0, x1, y1], or \"bbox\": [x, "
+            "y, w, h], in numbers",
+            source_of(r), r->number);
         return SAMC_OK;
     }
     if (json_is_number(score))

@@ -16,8 +16,8 @@
 #define LINE_MAX_BYTES 512
 #define NAMES_MAX 65536
 
-/* The next line of text, without its end and the blanks around it, cut to LINE_MAX_BYTES; 0: there is
- * none. */
+/* The next line of text, without its end and the blanks around it, cut to LINE_MAX_BYTES; 0: there
+ * is none. */
 static int next_line(const char *text, size_t size, size_t *at, char line[LINE_MAX_BYTES])
 {
     const char *from = text + *at, *newline;
@@ -74,7 +74,7 @@ static samc_status add_line(samc_detections *d, size_t photo, const double *v, i
     box.box[3] = v[2] + v[4] / 2;
     (void)snprintf(text, sizeof text, "%zu", class);
     SAMC_TRY(samc_detections_class(d, class < d->n_names ? d->names[class] : text,
-                                   (int64_t)class + 1, &box.class, error));
+                                   (int64_t) class + 1, &box.class, error));
     return samc_detections_add(d, &box, error);
 }
 
@@ -183,8 +183,8 @@ samc_status samc_detections_names(samc_detections *d, const char *path, samc_err
     samc_mapping file = {NULL, 0};
     size_t length = strlen(path), at = 0;
     int inside = 0;
-    int yaml = length > 5 && (strcmp(path + length - 5, ".yaml") == 0 ||
-                              strcmp(path + length - 4, ".yml") == 0);
+    int yaml = length > 5 &&
+               (strcmp(path + length - 5, ".yaml") == 0 || strcmp(path + length - 4, ".yml") == 0);
     char line[LINE_MAX_BYTES];
 
     SAMC_TRY(samc_file_map(path, &file, error));

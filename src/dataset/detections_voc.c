@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Detections in Pascal VOC's XML: filename, size, and for each object a name, a bndbox and perhaps a
- * score. The XML is read by expat; a document with entities of its own is refused.
+ * Detections in Pascal VOC's XML: filename, size, and for each object a name, a bndbox and perhaps
+ * a score. The XML is read by expat; a document with entities of its own is refused.
  */
 #include "dataset/detections.h"
 

@@ -139,6 +139,37 @@ samc_status samc_json_list_walk(const char *text, size_t size, samc_json_element
     return walk_array(&c, fn, user, error);
 }
 
+samc_status samc_json_keys_walk(const char *text, size_t size, samc_json_key_fn fn, void *user,
+                                samc_error *error)
+{
+    cursor c = {text, text + size};
+
+    if (!take(&c, '{'))
+        return cut_off(error);
+    if (take(&c, '}'))
+        return SAMC_OK;
+    do {
+        const char *key, *value;
+        size_t length;
+
+        skip_space(&c);
+        if (c.at >= c.end || *c.at != '"')
+            return cut_off(error);
+        key = c.at + 1;
+        skip_string(&c);
+        length = (size_t)(c.at - key) - 1;
+        if (!take(&c, ':'))
+            return cut_off(error);
+        skip_space(&c);
+        value = c.at;
+        skip_value(&c);
+        if (c.at == c.end || c.at == value)
+            return cut_off(error);
+        SAMC_TRY(fn(user, key, length, value, (size_t)(c.at - value), error));
+    } while (take(&c, ','));
+    return take(&c, '}') ? SAMC_OK : cut_off(error);
+}
+
 int samc_json_has_key(const char *text, size_t size, const char *key)
 {
     cursor c = {text, text + size};

@@ -21,6 +21,12 @@ samc_status samc_json_array_walk(const char *text, size_t size, const char *key,
 /* The same for a text that is an array. */
 samc_status samc_json_list_walk(const char *text, size_t size, samc_json_element_fn fn, void *user,
                                 samc_error *error);
+/* One key of the top-level object, without its quotes, and the text of its value. */
+typedef samc_status (*samc_json_key_fn)(void *user, const char *key, size_t key_length,
+                                        const char *value, size_t length, samc_error *error);
+/* Calls `fn` for every key of the top-level object, in order; as samc_json_array_walk. */
+samc_status samc_json_keys_walk(const char *text, size_t size, samc_json_key_fn fn, void *user,
+                                samc_error *error);
 /* Whether the top-level object of `text` (the first one, if several follow) has that key. */
 int samc_json_has_key(const char *text, size_t size, const char *key);
 

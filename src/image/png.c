@@ -2,6 +2,7 @@
 #include "image/png.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "image/label_png.h"
 #include "image/orientation.h"
 #include "image/photo.h"
 
@@ -98,12 +99,13 @@ static samc_status read_orientation(png_job *png)
     return SAMC_OK;
 }
 
-static samc_status read_photo(png_job *png)
+static samc_status read_photo(png_job *png, void *user)
 {
     png_structp codec = png->codec;
     samc_photo_job *job = png->job;
     int passes;
 
+    (void)user;
     png_set_read_fn(codec, png, on_read);
     png_set_user_limits(codec, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* samc_photo_begin has ours */
     png_read_info(codec, png->info);
@@ -121,7 +123,10 @@ static samc_status read_photo(png_job *png)
     return read_orientation(png);
 }
 
-samc_status samc_png_decode(samc_photo_job *job, samc_error *error)
+/* How a reader takes what libpng decodes; called between setjmp and the destruction. */
+typedef samc_status (*read_fn)(png_job *png, void *user);
+
+static samc_status read_with(samc_photo_job *job, read_fn read, void *user, samc_error *error)
 {
     samc_status status;
     png_job *png = NULL;
@@ -134,13 +139,106 @@ samc_status samc_png_decode(samc_photo_job *job, samc_error *error)
                                               on_malloc, on_free);
         if (png->codec)
             png->info = png_create_info_struct(png->codec);
-        status = png->info ? read_photo(png) : SAMC_FAIL(error, MEMORY, "out of memory in libpng");
+        status = png->info ? read(png, user) : SAMC_FAIL(error, MEMORY, "out of memory in libpng");
     } else {
         status = png->status;
     }
     png_destroy_read_struct(&png->codec, &png->info, NULL);
     free(png);
     return status;
+}
+
+samc_status samc_png_decode(samc_photo_job *job, samc_error *error)
+{
+    return read_with(job, read_photo, NULL, error);
+}
+
+/* The palette, if there is one. */
+static void read_palette(const png_job *png, samc_label_png *label)
+{
+    png_colorp colors = NULL;
+    int n = 0;
+
+    if (png_get_PLTE(png->codec, png->info, &colors, &n) == 0 || n > SAMC_LABEL_PNG_COLORS)
+        return;
+    label->n_colors = n;
+    for (int i = 0; i < n; i++)
+        memcpy(label->colors[i], (uint8_t[]){colors[i].red, colors[i].green, colors[i].blue}, 3);
+}
+
+/* Rows of one or two bytes a number -> uint16_t, in place in `labels`: the rows lie at the end of
+ * what they become. */
+static samc_status read_labels(png_job *png, void *user)
+{
+    samc_label_png *label = user;
+    png_structp codec = png->codec;
+    size_t width, height, row;
+    int type, passes;
+
+    png_set_read_fn(codec, png, on_read);
+    png_set_user_limits(codec, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+    png_read_info(codec, png->info);
+    width = png_get_image_width(codec, png->info);
+    height = png_get_image_height(codec, png->info);
+    type = png_get_color_type(codec, png->info);
+    if (width > 65535 || height > 65535 || (int64_t)(width * height) > png->job->max_pixels)
+        return SAMC_FAIL(png->error, LIMIT, "%zu x %zu pixels are too many", width, height);
+    if (type != PNG_COLOR_TYPE_GRAY && type != PNG_COLOR_TYPE_PALETTE)
+        return SAMC_FAIL(png->error, FORMAT,
+                         "it is in colour; a label map is gray, or has a palette");
+    if (type == PNG_COLOR_TYPE_PALETTE)
+        read_palette(png, label);
+    label->width = (int32_t)width;
+    label->height = (int32_t)height;
+    label->bits = png_get_bit_depth(codec, png->info) == 16 ? 16 : 8;
+    SAMC_TRY(samc_alloc(width * height, sizeof *label->labels, &label->labels, png->error));
+    png_set_packing(codec);
+    passes = png_set_interlace_handling(codec);
+    png_read_update_info(codec, png->info);
+    row = width * (size_t)(label->bits / 8);
+    if (png_get_rowbytes(codec, png->info) != row)
+        return SAMC_FAIL(png->error, UNSUPPORTED, "a PNG of an unknown kind");
+    for (int pass = 0; pass < passes; pass++)
+        for (size_t y = 0; y < height; y++)
+            png_read_row(codec, (uint8_t *)(label->labels + y * width) + (2 * width - row), NULL);
+    png_read_end(codec, NULL);
+    for (size_t y = 0; y < height; y++) {
+        uint16_t *out = label->labels + y * width;
+        const uint8_t *in = (const uint8_t *)out + (2 * width - row);
+
+        for (size_t x = 0; x < width; x++) /* the number at x begins at or behind the place of x */
+            out[x] = label->bits == 16 ? (uint16_t)(in[2 * x] << 8 | in[2 * x + 1]) : in[x];
+    }
+    return SAMC_OK;
+}
+
+samc_status samc_label_png_decode(const uint8_t *data, size_t size, int64_t max_pixels,
+                                  samc_label_png *png, samc_error *error)
+{
+    samc_photo_job job = {.data = data, .size = size, .max_pixels = max_pixels};
+    samc_label_png made = {0};
+    samc_status status = read_with(&job, read_labels, &made, error);
+
+    if (status != SAMC_OK)
+        free(made.labels);
+    else
+        *png = made;
+    return status;
+}
+
+samc_status samc_label_png_read(const char *path, int64_t max_pixels, samc_label_png *png,
+                                samc_error *error)
+{
+    samc_mapping file = {NULL, 0};
+    samc_error why = {SAMC_OK, ""};
+    samc_status status;
+
+    SAMC_TRY(samc_file_map(path, &file, error));
+    status = samc_label_png_decode(file.data, file.size, max_pixels, png, &why);
+    samc_file_unmap(&file);
+    return status == SAMC_OK
+               ? SAMC_OK
+               : samc_error_set(error, status, "cannot read %s: %s", path, why.message);
 }
 
 static void on_write(png_structp codec, png_bytep data, size_t size)
@@ -166,25 +264,41 @@ static int is_little_endian(void)
     return first == 1;
 }
 
-/* Rows of `depth` bits a channel; 16 are in the machine's order. */
-static void write_photo(png_job *png, const samc_image *view, int depth, int color_type)
+/* A picture on its way out. */
+typedef struct png_picture {
+    samc_image view; /* its format is not looked at: color_type says how many channels rows have */
+    int depth;       /* bits a channel; 16 are in the machine's order */
+    int color_type;
+    const samc_label_png *palette; /* NULL: none */
+} png_picture;
+
+static void write_photo(png_job *png, const png_picture *picture)
 {
+    const samc_image *view = &picture->view;
+    png_color colors[SAMC_LABEL_PNG_COLORS];
+
     png_set_write_fn(png->codec, png, on_write, on_flush);
     png_set_compression_level(png->codec, 4); /* half the time of 6, a few percent larger */
-    png_set_IHDR(png->codec, png->info, (png_uint_32)view->width, (png_uint_32)view->height, depth,
-                 color_type, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-                 PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png->codec, png->info, (png_uint_32)view->width, (png_uint_32)view->height,
+                 picture->depth, picture->color_type, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    for (int32_t i = 0; picture->palette && i < picture->palette->n_colors; i++) {
+        const uint8_t *rgb = picture->palette->colors[i];
+
+        colors[i] = (png_color){rgb[0], rgb[1], rgb[2]};
+    }
+    if (picture->palette)
+        png_set_PLTE(png->codec, png->info, colors, picture->palette->n_colors);
     png_write_info(png->codec, png->info);
-    if (depth == 16 && is_little_endian())
+    if (picture->depth == 16 && is_little_endian())
         png_set_swap(png->codec);
     for (int32_t y = 0; y < view->height; y++)
         png_write_row(png->codec, view->pixels + (size_t)y * view->stride);
     png_write_end(png->codec, png->info);
 }
 
-/* `color_type` says how many channels view's rows have; its format is not looked at. */
-static samc_status write_stream(samc_file_writer *writer, const samc_image *view, int depth,
-                                int color_type, samc_error *error)
+static samc_status write_stream(samc_file_writer *writer, const png_picture *picture,
+                                samc_error *error)
 {
     samc_status status = SAMC_OK;
     png_job *png = NULL;
@@ -198,7 +312,7 @@ static samc_status write_stream(samc_file_writer *writer, const samc_image *view
         if (png->codec)
             png->info = png_create_info_struct(png->codec);
         if (png->info)
-            write_photo(png, view, depth, color_type);
+            write_photo(png, picture);
         else
             png->status = SAMC_FAIL(error, MEMORY, "out of memory in libpng");
     }
@@ -208,9 +322,9 @@ static samc_status write_stream(samc_file_writer *writer, const samc_image *view
     return status;
 }
 
-static samc_status write_file(const char *path, const samc_image *view, int depth, int color_type,
-                              samc_error *error)
+static samc_status write_file(const char *path, const png_picture *picture, samc_error *error)
 {
+    const samc_image *view = &picture->view;
     samc_status status = SAMC_OK;
     samc_file_writer writer = {NULL, NULL, NULL};
 
@@ -219,7 +333,7 @@ static samc_status write_file(const char *path, const samc_image *view, int dept
         return SAMC_FAIL(error, ARGUMENT, "a PNG of %d x %d pixels: each side must be 1 to %d",
                          view->width, view->height, PNG_USER_WIDTH_MAX);
     SAMC_TRY(samc_file_begin(path, &writer, error));
-    SAMC_CHECK(write_stream(&writer, view, depth, color_type, error));
+    SAMC_CHECK(write_stream(&writer, picture, error));
     status = samc_file_commit(&writer, error);
 
 cleanup:
@@ -230,10 +344,13 @@ cleanup:
 samc_status samc_png_write_gray16(const char *path, const uint16_t *values, int32_t width,
                                   int32_t height, samc_error *error)
 {
-    const samc_image view = {(const uint8_t *)values, width, height, (size_t)width * sizeof *values,
-                             SAMC_PIXELS_GRAY};
+    const png_picture picture = {{(const uint8_t *)values, width, height,
+                                  (size_t)width * sizeof *values, SAMC_PIXELS_GRAY},
+                                 16,
+                                 PNG_COLOR_TYPE_GRAY,
+                                 NULL};
 
-    return write_file(path, &view, 16, PNG_COLOR_TYPE_GRAY, error);
+    return write_file(path, &picture, error);
 }
 
 samc_status samc_png_write(const char *path, const uint8_t *pixels, int32_t width, int32_t height,
@@ -241,7 +358,7 @@ samc_status samc_png_write(const char *path, const uint8_t *pixels, int32_t widt
 {
     static const int color_types[] = {-1, PNG_COLOR_TYPE_GRAY, -1, PNG_COLOR_TYPE_RGB,
                                       PNG_COLOR_TYPE_RGBA};
-    const samc_image view = {pixels, width, height, stride, SAMC_PIXELS_RGB};
+    png_picture picture = {{pixels, width, height, stride, SAMC_PIXELS_RGB}, 8, 0, NULL};
 
     if (!path || !pixels)
         return SAMC_FAIL(error, ARGUMENT, "%s is NULL", path ? "pixels" : "path");
@@ -250,5 +367,28 @@ samc_status samc_png_write(const char *path, const uint8_t *pixels, int32_t widt
     if (stride < (size_t)width * (size_t)channels)
         return SAMC_FAIL(error, ARGUMENT, "a stride of %zu is too small for %d pixels of %d bytes",
                          stride, width, channels);
-    return write_file(path, &view, 8, color_types[channels], error);
+    picture.color_type = color_types[channels];
+    return write_file(path, &picture, error);
+}
+
+samc_status samc_label_png_write(const char *path, const samc_label_png *png, samc_error *error)
+{
+    size_t n = (size_t)png->width * (size_t)png->height;
+    png_picture picture = {
+        {NULL, png->width, png->height, (size_t)png->width, SAMC_PIXELS_GRAY},
+        8,
+        png->n_colors ? PNG_COLOR_TYPE_PALETTE : PNG_COLOR_TYPE_GRAY,
+        png->n_colors ? png : NULL};
+    uint8_t *bytes = NULL;
+    samc_status status;
+
+    if (png->bits == 16)
+        return samc_png_write_gray16(path, png->labels, png->width, png->height, error);
+    SAMC_TRY(samc_alloc(n, 1, &bytes, error));
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (uint8_t)png->labels[i];
+    picture.view.pixels = bytes;
+    status = write_file(path, &picture, error);
+    free(bytes);
+    return status;
 }
