@@ -8,11 +8,13 @@ JOBS = $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS = 60
 MODELS = vit_b
 RUN_WITH =
+CLICK_OPTIONS =
 PYTHON = python3
 
 .DEFAULT_GOAL = build
 .PHONY: help setup build-needs configure build command demo test test-full parity parity-quick \
-    parity-rle parity-auto parity-train model eval bench bench-peers bench-train performance \
+    parity-rle parity-auto click-parts parity-train model eval bench bench-peers bench-train \
+    performance \
     mutation kill-test asan tsan fuzz lint format install uninstall clean
 
 help: ## list the targets
@@ -69,6 +71,11 @@ model: command ## train the default model in build/model, or go on; MODEL_OPTION
 eval: command ## mean IoU by clicks over DIR of photos ID.jpg with masks ID.png
 	@test -n '$(DIR)' || { echo "say which folder: make eval DIR=path"; exit 2; }
 	@$(BUILD)/cli/samc eval '$(DIR)'
+
+click-parts: command ## how often one click finds part and person: DIR of photos, label maps, labels.txt
+	@test -n '$(DIR)' || { echo "say which folder: make click-parts DIR=path"; exit 2; }
+	@python=$$(sh tools/setup_reference.sh masks) && "$$python" tools/click_parts.py \
+	    --samc $(BUILD)/cli/samc $(if $(MODEL),--model "$(MODEL)") $(CLICK_OPTIONS) '$(DIR)'
 
 bench: command ## time loading, encoding, decoding and their stages; MODEL=FILE for another model
 	@$(BUILD)/cli/samc bench --scaling $(if $(MODEL),-m "$(MODEL)")

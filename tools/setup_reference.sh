@@ -23,8 +23,8 @@ if [ "${1:-}" = masks ]; then
     venv=${SAMC_MASKS_VENV:-$cache/masks}
     what="What masks are compared with (pycocotools)"
     size="about 200 MB"
-    packages="numpy pycocotools"
-    modules="numpy pycocotools"
+    packages="numpy pycocotools pillow"
+    modules="numpy pycocotools PIL"
     wishes=supervision
 fi
 

@@ -7,18 +7,25 @@ usage: parity_rle.py --build DIR [--masks N] [--seed S]
 Random masks (noise of every density, blocks, discs, empty and full ones, strips) go to pycocotools
 and to samc_masks: strings, areas, boxes, IoU with and without iscrowd and the merges must be the
 same, character by character, and the outline that samc traces must fill to the same mask in
-pycocotools. Exit code 1 on any difference.
+pycocotools. Then pycocotools loads the COCO and SA-1B files of `samc boxes` and `samc masks clean`,
+and supervision's from_sam takes their records (skipped with a message where supervision is not
+installed). Exit code 1 on any difference.
 """
 import argparse
+import contextlib
+import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 
 import numpy as np
 from mask_report import report
 from pycocotools import mask as coco
+from pycocotools.coco import COCO
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 GROUP = 10  # masks of one size that meet one another
 
 
@@ -91,14 +98,80 @@ def compare(binary: str, n_masks: int, seed: int) -> bool:
     return True
 
 
+def check_coco(path: str) -> int:
+    """Loads a COCO file; every mask, area and box is what pycocotools makes of the segmentation."""
+    with contextlib.redirect_stdout(sys.stderr):
+        data = COCO(path)
+        with open(path, encoding="utf-8") as file:
+            results = [{k: a[k] for k in ("image_id", "category_id", "segmentation", "score")}
+                       for a in json.load(file)["annotations"]]
+        data.loadRes(results)
+    for annotation in data.loadAnns(data.getAnnIds()):
+        rle = data.annToRLE(annotation)
+        image = data.imgs[annotation["image_id"]]
+        assert data.annToMask(annotation).shape == (image["height"], image["width"])
+        assert coco.area(rle) == annotation["area"]
+        assert coco.toBbox(rle).tolist() == annotation["bbox"]
+    return len(data.anns)
+
+
+def records_of(path: str) -> list:
+    """The records of an SA-1B file with masks as arrays, as the reference's generator gives them."""
+    with open(path, encoding="utf-8") as file:
+        records = json.load(file)["annotations"]
+    for record in records:
+        assert coco.area(record["segmentation"]) == record["area"]
+        x, y, w, h = coco.toBbox(record["segmentation"])
+        assert record["bbox"] == [x, y, w - 1, h - 1]
+        record["segmentation"] = coco.decode(record["segmentation"]).astype(bool)
+    return records
+
+
+def check_supervision(records: list) -> None:
+    try:
+        import supervision
+    except ImportError:
+        print("parity-rle: supervision is not installed: from_sam is skipped")
+        return
+    found = supervision.Detections.from_sam(records)
+    assert len(found) == len(records)
+    assert sorted(int(m.sum()) for m in found.mask) == sorted(r["area"] for r in records)
+    print(f"parity-rle: supervision {supervision.__version__}: from_sam takes {len(found)} records")
+
+
+def check_files(samc: str) -> bool:
+    """Makes files of masks and loads them with others' libraries."""
+    photos = os.path.join(ROOT, "docs", "photos")
+    boxes = [{"photo": "astronaut.jpg", "box": [165, 20, 300, 200], "class": "head", "score": 0.9},
+             {"photo": "astronaut.jpg", "box": [20, 150, 500, 512], "class": "suit", "score": 0.8},
+             {"photo": "rocket.jpg", "box": [300, 80, 350, 400], "class": "rocket", "score": 0.7}]
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/d.jsonl", "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(box) + "\n" for box in boxes)
+        subprocess.run([samc, "boxes", f"{folder}/d.jsonl", "--photos", photos, "-o",
+                        f"{folder}/out", "-m", os.path.join(ROOT, "tests", "golden", "tiny.pth")],
+                       check=True)
+        subprocess.run([samc, "masks", "clean", f"{folder}/out", "-o", f"{folder}/clean",
+                        "--fill-holes", "all", "--drop-islands", "all"], check=True)
+        n, records = 0, []
+        for name in ("out", "clean"):
+            n += check_coco(f"{folder}/{name}/coco.json")
+            records += records_of(f"{folder}/{name}/rocket.json")
+            records_of(f"{folder}/{name}/astronaut.json")
+        print(f"parity-rle: pycocotools loads COCO and SA-1B files: {n} masks, areas and boxes agree")
+        check_supervision(records)
+    return n == 2 * len(boxes)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", required=True)
     parser.add_argument("--masks", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=6)
     options = parser.parse_args()
-    return 0 if compare(os.path.join(options.build, "tests", "samc_masks"), options.masks,
-                        options.seed) else 1
+    good = check_files(os.path.join(options.build, "cli", "samc"))
+    good &= compare(os.path.join(options.build, "tests", "samc_masks"), options.masks, options.seed)
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
