@@ -44,7 +44,8 @@ class Readme(Case):
 
     def test_links_lead_somewhere(self):
         for page in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/MODEL.md",
-                     "docs/ARCHITECTURE.md", "docs/EVALUATION.md", "docs/PROMPTS.md",
+                     "docs/ARCHITECTURE.md", "docs/BOXES.md", "docs/EVALUATION.md",
+                     "docs/MASKS.md", "docs/PROMPTS.md",
                      "docs/ROADMAP.md", "models/README.md", "docs/photos/README.md"):
             folder = os.path.dirname(page)
             for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text_of(page)):
@@ -54,7 +55,8 @@ class Readme(Case):
 
     def test_make_targets_exist(self):
         targets = re.findall(r"^([a-z-]+):", text_of("Makefile"), re.M)
-        for page in ("README.md", "CONTRIBUTING.md", "docs/EVALUATION.md", "docs/photos/README.md"):
+        for page in ("README.md", "CONTRIBUTING.md", "docs/EVALUATION.md", "docs/MASKS.md",
+                     "docs/photos/README.md"):
             for name in re.findall(r"(?:`|^    )make ([a-z-]+)", text_of(page), re.M):
                 self.assertIn(name, targets, page)
 
