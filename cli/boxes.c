@@ -109,7 +109,7 @@ typedef struct work {
     samc_detections detections;
     cli_photos photos;
     size_t *of_photo; /* [photos.count] its index in detections.photos */
-    size_t failed, n_masks, n_resumed;
+    size_t failed, n_masks, n_done, n_resumed;
 } work;
 
 static void report(void *user, const char *message)
@@ -396,10 +396,12 @@ static int take_photo(work *w, size_t number)
     char *path = NULL;
     samc_status status = cli_output_path(w->output, job.item->stem, ".json", &path, &error);
 
-    if (status == SAMC_OK && w->resume && access(path, F_OK) == 0)
+    if (status == SAMC_OK && w->resume && access(path, F_OK) == 0) {
         w->n_resumed++;
-    else if (status == SAMC_OK)
+    } else if (status == SAMC_OK) {
         status = segment(&job, number, path, &error);
+        w->n_done += status == SAMC_OK;
+    }
     cli_saver_free(&job.saver);
     json_decref(job.record);
     free(job.prompts.objects);
@@ -420,6 +422,10 @@ static int segment_all(work *w)
     samc_error error;
     int code = cli_session_open(&w->session_options, &w->session);
 
+    if (code != CLI_OK) {
+        cli_session_close(&w->session);
+        return code;
+    }
     for (size_t i = 0; code <= CLI_FAILED && i < w->photos.count && !cli_stop_signal(); i++) {
         int photo_code = take_photo(w, i);
 

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 static const char *const suffixes[] = {".jpg",  ".jpeg", ".png",  ".webp", ".tif",
                                        ".tiff", ".JPG",  ".JPEG", ".PNG",  NULL};
@@ -158,7 +158,14 @@ static const char *find_in_index(const cli_photo_index *index, const samc_detect
     return found ? found : look_up(index->by_stem, n, compare_stems, &wanted);
 }
 
-/* base, or base and the suffix of a photo: the first that can be read; NULL in *path: none. */
+static bool is_file(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* base, or base and the suffix of a photo: the first that is a file; NULL in *path: none. */
 static samc_status try_file(const char *base, char **path, samc_error *error)
 {
     const char *dot = strrchr(samc_path_name(base), '.');
@@ -167,11 +174,11 @@ static samc_status try_file(const char *base, char **path, samc_error *error)
     *path = NULL;
     for (size_t i = 0; dot && suffixes[i]; i++)
         has_suffix |= strcmp(dot, suffixes[i]) == 0;
-    if (has_suffix && access(base, R_OK) == 0)
+    if (has_suffix && is_file(base))
         return samc_alloc_string(base, path, error);
     for (size_t i = 0; !has_suffix && suffixes[i]; i++) {
         SAMC_TRY(samc_path_replace(base, 0, suffixes[i], path, error));
-        if (access(*path, R_OK) == 0)
+        if (is_file(*path))
             return SAMC_OK;
         free(*path);
         *path = NULL;

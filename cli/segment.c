@@ -312,6 +312,10 @@ static int segment_all(const wishes *w)
     cli_session session = {NULL, NULL};
     int code = cli_session_open(&w->session, &session);
 
+    if (code != CLI_OK) {
+        cli_session_close(&session);
+        return code;
+    }
     for (size_t i = 0; code <= CLI_FAILED && i < w->photos.count && !cli_stop_signal(); i++) {
         int photo_code = segment_photo(w, &session, &w->photos.items[i]);
 

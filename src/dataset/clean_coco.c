@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "dataset/coco_write.h"
 #include "dataset/json_stream.h"
+#include "dataset/json_value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,18 +25,6 @@ typedef struct index {
     element *images, *annotations; /* annotations: by image, then as in the file */
     size_t n_images, n_annotations, room[2];
 } index;
-
-/* Parses one element; NULL in *object: it is no JSON object. */
-static void parse(const char *text, size_t length, json_t **object)
-{
-    json_t *made = json_loadb(text, length, 0, NULL);
-
-    if (!json_is_object(made)) {
-        json_decref(made);
-        made = NULL;
-    }
-    *object = made;
-}
 
 static samc_status add(element **list, size_t *n, size_t *room, const element *e, samc_error *error)
 {
@@ -60,10 +49,7 @@ static samc_status add_image(void *user, const char *text, size_t length, samc_e
     json_t *object = NULL;
     element e = {.text = text, .length = length};
 
-    parse(text, length, &object);
-    if (!object)
-        return SAMC_FAIL(error, FORMAT, "an image is no JSON object: %.*s",
-                         length < 60 ? (int)length : 60, text);
+    SAMC_TRY(samc_json_parse_object(text, length, &object, error));
     e.id = json_integer_value(json_object_get(object, "id"));
     json_decref(object);
     return add(&x->images, &x->n_images, &x->room[0], &e, error);
@@ -75,10 +61,7 @@ static samc_status add_annotation(void *user, const char *text, size_t length, s
     json_t *object = NULL;
     element e = {.text = text, .length = length};
 
-    parse(text, length, &object);
-    if (!object)
-        return SAMC_FAIL(error, FORMAT, "an annotation is no JSON object: %.*s",
-                         length < 60 ? (int)length : 60, text);
+    SAMC_TRY(samc_json_parse_object(text, length, &object, error));
     e.id = json_integer_value(json_object_get(object, "image_id"));
     json_decref(object);
     return add(&x->annotations, &x->n_annotations, &x->room[1], &e, error);
@@ -118,7 +101,11 @@ static samc_status write_photo(samc_clean_job *job, samc_coco_writer *writer, co
     json_int_t width, height;
     char where[320];
 
-    parse(image->text, image->length, &object);
+    if (!list) {
+        status = samc_error_memory(error, 0);
+        goto cleanup;
+    }
+    SAMC_CHECK(samc_json_parse_object(image->text, image->length, &object, error));
     width = json_integer_value(json_object_get(object, "width"));
     height = json_integer_value(json_object_get(object, "height"));
     (void)snprintf(where, sizeof where, "%.200s: image %lld", in, (long long)image->id);
@@ -126,7 +113,8 @@ static samc_status write_photo(samc_clean_job *job, samc_coco_writer *writer, co
     for (size_t i = 0; i < n; i++) {
         json_t *annotation = NULL;
 
-        parse(annotations[i].text, annotations[i].length, &annotation);
+        SAMC_CHECK(
+            samc_json_parse_object(annotations[i].text, annotations[i].length, &annotation, error));
         if (json_array_append_new(list, annotation) != 0) {
             status = samc_error_memory(error, 0);
             goto cleanup;

@@ -6,6 +6,7 @@
 #include "dataset/annotations.h"
 #include "dataset/coco_write.h"
 #include "dataset/json_stream.h"
+#include "dataset/json_value.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -223,7 +224,7 @@ samc_status samc_clean_json_file(samc_clean_job *job, const char *in, const char
         status = SAMC_FAIL(error, LIMIT, "%s has more than %zu bytes", in, PHOTO_MAX_BYTES);
         goto cleanup;
     }
-    root = json_loadb(text ? text : "", file.size, JSON_REJECT_DUPLICATES, &json_error);
+    SAMC_CHECK(samc_json_parse(text, file.size, JSON_REJECT_DUPLICATES, &root, &json_error, error));
     if (!root) {
         status = SAMC_FAIL(error, FORMAT, "cannot read %s: line %d: %s", in, json_error.line,
                            json_error.text);

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "dataset/json_stream.h"
+#include "dataset/json_value.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,27 +28,12 @@ static samc_status grow(void *list, size_t n, size_t size, size_t *room, samc_er
     return SAMC_OK;
 }
 
-/* Parses one element into *object; it is an object. */
-static samc_status parse(const char *text, size_t length, json_t **object, samc_error *error)
-{
-    json_error_t why;
-    json_t *made = json_loadb(text, length, 0, &why);
-
-    if (!json_is_object(made)) {
-        json_decref(made);
-        return SAMC_FAIL(error, FORMAT, "an element is no JSON object: %.*s",
-                         length < 60 ? (int)length : 60, text);
-    }
-    *object = made;
-    return SAMC_OK;
-}
-
 static samc_status add_image(void *user, const char *text, size_t length, samc_error *error)
 {
     samc_coco *coco = user;
     json_t *object = NULL;
 
-    SAMC_TRY(parse(text, length, &object, error));
+    SAMC_TRY(samc_json_parse_object(text, length, &object, error));
     coco->images[coco->n_images] = (samc_coco_element){
         json_integer_value(json_object_get(object, "id")),
         (size_t)(text - (const char *)coco->file.data), length};
@@ -62,7 +48,7 @@ static samc_status add_annotation(void *user, const char *text, size_t length, s
     json_t *object = NULL;
     int crowd;
 
-    SAMC_TRY(parse(text, length, &object, error));
+    SAMC_TRY(samc_json_parse_object(text, length, &object, error));
     crowd = json_integer_value(json_object_get(object, "iscrowd")) != 0;
     coco->annotations[coco->n_annotations] = (samc_coco_element){
         json_integer_value(json_object_get(object, "image_id")),
@@ -83,7 +69,7 @@ static samc_status add_category(void *user, const char *text, size_t length, sam
     json_t *object = NULL;
     const char *name;
 
-    SAMC_TRY(parse(text, length, &object, error));
+    SAMC_TRY(samc_json_parse_object(text, length, &object, error));
     name = json_string_value(json_object_get(object, "name"));
     category->id = json_integer_value(json_object_get(object, "id"));
     if (name)
@@ -187,14 +173,15 @@ samc_status samc_coco_read(const samc_coco *coco, size_t index, samc_annotations
     samc_annotations made = {0};
     json_t *object = NULL;
 
-    SAMC_TRY(parse(text + coco->images[index].offset, coco->images[index].length, &object, error));
+    SAMC_TRY(samc_json_parse_object(text + coco->images[index].offset, coco->images[index].length,
+                                    &object, error));
     SAMC_CHECK(samc_annotations_image(&made, object, error));
     for (size_t i = first_of(coco, id); i < coco->n_annotations && coco->annotations[i].id == id;
          i++) {
         json_decref(object);
         object = NULL;
-        SAMC_CHECK(
-            parse(text + coco->annotations[i].offset, coco->annotations[i].length, &object, error));
+        SAMC_CHECK(samc_json_parse_object(text + coco->annotations[i].offset,
+                                          coco->annotations[i].length, &object, error));
         SAMC_CHECK(samc_annotations_add(
             &made, object,
             category_name(coco, json_integer_value(json_object_get(object, "category_id"))),

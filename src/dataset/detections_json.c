@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "dataset/json_stream.h"
+#include "dataset/json_value.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -16,15 +17,17 @@
 typedef struct reader {
     samc_detections *d;
     const char *photo; /* that all boxes are of; or NULL */
+    char where[256];   /* what to call its text */
     size_t number;     /* of the element or line, from 1 */
     int64_t *ids;      /* categories of this file: [n_ids] COCO's id ... */
     int32_t *classes;  /* ... and index into d->classes */
     size_t n_ids, room;
 } reader;
 
+/* For messages. */
 static const char *source_of(const reader *r)
 {
-    return r->photo ? r->photo : r->d->source ? r->d->source : "detections";
+    return r->where[0] ? r->where : r->d->source ? r->d->source : "detections";
 }
 
 /* The first of the keys that the object has; the list ends with NULL. */
@@ -176,10 +179,11 @@ static samc_status take_element(void *user, const char *text, size_t length, sam
 {
     reader *r = user;
     json_error_t why;
-    json_t *object = json_loadb(text, length, JSON_DECODE_ANY, &why);
+    json_t *object = NULL;
     samc_status status = SAMC_OK;
 
     r->number++;
+    SAMC_TRY(samc_json_parse(text, length, JSON_DECODE_ANY, &object, &why, error));
     if (json_is_object(object) || (json_is_array(object) && r->photo))
         status = add_entry(r, object, error);
     else
@@ -194,14 +198,19 @@ static samc_status take_image(void *user, const char *text, size_t length, samc_
 {
     reader *r = user;
     samc_status status = SAMC_OK;
-    json_t *object = json_loadb(text, length, 0, NULL);
-    const char *name = json_string_value(json_object_get(object, "file_name"));
-    const json_t *id = json_object_get(object, "id");
-    json_int_t width = json_integer_value(json_object_get(object, "width"));
-    json_int_t height = json_integer_value(json_object_get(object, "height"));
+    json_error_t why;
+    json_t *object = NULL;
+    const json_t *id;
+    const char *name;
+    json_int_t width, height;
     size_t index = 0;
     char key[32];
 
+    SAMC_TRY(samc_json_parse(text, length, 0, &object, &why, error));
+    name = json_string_value(json_object_get(object, "file_name"));
+    id = json_object_get(object, "id");
+    width = json_integer_value(json_object_get(object, "width"));
+    height = json_integer_value(json_object_get(object, "height"));
     if (!name || !json_is_integer(id)) {
         samc_detections_skip(r->d, "%s: an image has no \"id\" and \"file_name\": %.*s",
                              source_of(r), length < 60 ? (int)length : 60, text);
@@ -225,12 +234,16 @@ static samc_status take_category(void *user, const char *text, size_t length, sa
 {
     reader *r = user;
     samc_status status = SAMC_OK;
-    json_t *object = json_loadb(text, length, 0, NULL);
-    const char *name = json_string_value(json_object_get(object, "name"));
-    const json_t *id = json_object_get(object, "id");
+    json_error_t why;
+    json_t *object = NULL;
+    const json_t *id;
+    const char *name;
     int64_t *ids = NULL;
     int32_t *classes = NULL;
 
+    SAMC_TRY(samc_json_parse(text, length, 0, &object, &why, error));
+    name = json_string_value(json_object_get(object, "name"));
+    id = json_object_get(object, "id");
     if (!name || !*name || !json_is_integer(id)) {
         samc_detections_skip(r->d, "%s: a category has no \"id\" and \"name\": %.*s", source_of(r),
                              length < 60 ? (int)length : 60, text);
@@ -272,7 +285,7 @@ static samc_status read_lines(reader *r, const char *text, size_t size, samc_err
 
     while (at < size) {
         json_error_t why;
-        json_t *value;
+        json_t *value = NULL;
         size_t used = 0;
 
         if (strchr(" \t\r\n", text[at])) {
@@ -280,7 +293,8 @@ static samc_status read_lines(reader *r, const char *text, size_t size, samc_err
             continue;
         }
         r->number = line;
-        value = json_loadb(text + at, size - at, JSON_DISABLE_EOF_CHECK, &why);
+        SAMC_TRY(
+            samc_json_parse(text + at, size - at, JSON_DISABLE_EOF_CHECK, &value, &why, error));
         if (value) {
             samc_status status = SAMC_OK;
 
@@ -312,6 +326,8 @@ samc_status samc_detections_json(samc_detections *d, const char *photo, const ch
     reader r = {.d = d, .photo = photo};
     size_t at = 0;
 
+    if (photo)
+        (void)snprintf(r.where, sizeof r.where, "what the detector printed about %s", photo);
     while (at < size && strchr(" \t\r\n", text[at]))
         at++;
     if (at < size && text[at] == '[') {

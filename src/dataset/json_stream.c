@@ -7,6 +7,13 @@ typedef struct cursor {
     const char *at, *end;
 } cursor;
 
+/* An empty file is mapped nowhere: there is nothing to add its size to. */
+static cursor begin(const char *text, size_t size)
+{
+    text = text ? text : "";
+    return (cursor){text, text + size};
+}
+
 static void skip_space(cursor *c)
 {
     while (c->at < c->end && (*c->at == ' ' || *c->at == '\n' || *c->at == '\r' || *c->at == '\t'))
@@ -124,7 +131,7 @@ static samc_status find_key(cursor *c, const char *key, int *found, samc_error *
 samc_status samc_json_array_walk(const char *text, size_t size, const char *key,
                                  samc_json_element_fn fn, void *user, samc_error *error)
 {
-    cursor c = {text, text + size};
+    cursor c = begin(text, size);
     int found;
 
     SAMC_TRY(find_key(&c, key, &found, error));
@@ -134,7 +141,7 @@ samc_status samc_json_array_walk(const char *text, size_t size, const char *key,
 samc_status samc_json_list_walk(const char *text, size_t size, samc_json_element_fn fn, void *user,
                                 samc_error *error)
 {
-    cursor c = {text, text + size};
+    cursor c = begin(text, size);
 
     return walk_array(&c, fn, user, error);
 }
@@ -142,7 +149,7 @@ samc_status samc_json_list_walk(const char *text, size_t size, samc_json_element
 samc_status samc_json_keys_walk(const char *text, size_t size, samc_json_key_fn fn, void *user,
                                 samc_error *error)
 {
-    cursor c = {text, text + size};
+    cursor c = begin(text, size);
 
     if (!take(&c, '{'))
         return cut_off(error);
@@ -172,7 +179,7 @@ samc_status samc_json_keys_walk(const char *text, size_t size, samc_json_key_fn 
 
 int samc_json_has_key(const char *text, size_t size, const char *key)
 {
-    cursor c = {text, text + size};
+    cursor c = begin(text, size);
     int found;
 
     return find_key(&c, key, &found, NULL) == SAMC_OK && found;
