@@ -7,7 +7,8 @@
 #include <string.h>
 
 static const cli_command *const commands[] = {
-    &cli_segment, &cli_auto, &cli_boxes, &cli_masks, &cli_embed, &cli_info, &cli_convert, &cli_export, &cli_download, &cli_eval, &cli_bench, &cli_samples, &cli_train, &cli_pretrain,
+    &cli_segment, &cli_auto,     &cli_boxes, &cli_masks, &cli_embed,   &cli_info,  &cli_convert,
+    &cli_export,  &cli_download, &cli_eval,  &cli_bench, &cli_samples, &cli_train, &cli_pretrain,
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 

@@ -344,11 +344,11 @@ cleanup:
 samc_status samc_png_write_gray16(const char *path, const uint16_t *values, int32_t width,
                                   int32_t height, samc_error *error)
 {
-    const png_picture picture = {{(const uint8_t *)values, width, height,
-                                  (size_t)width * sizeof *values, SAMC_PIXELS_GRAY},
-                                 16,
-                                 PNG_COLOR_TYPE_GRAY,
-                                 NULL};
+    const png_picture picture = {
+        {(const uint8_t *)values, width, height, (size_t)width * sizeof *values, SAMC_PIXELS_GRAY},
+        16,
+        PNG_COLOR_TYPE_GRAY,
+        NULL};
 
     return write_file(path, &picture, error);
 }
@@ -374,11 +374,10 @@ samc_status samc_png_write(const char *path, const uint8_t *pixels, int32_t widt
 samc_status samc_label_png_write(const char *path, const samc_label_png *png, samc_error *error)
 {
     size_t n = (size_t)png->width * (size_t)png->height;
-    png_picture picture = {
-        {NULL, png->width, png->height, (size_t)png->width, SAMC_PIXELS_GRAY},
-        8,
-        png->n_colors ? PNG_COLOR_TYPE_PALETTE : PNG_COLOR_TYPE_GRAY,
-        png->n_colors ? png : NULL};
+    png_picture picture = {{NULL, png->width, png->height, (size_t)png->width, SAMC_PIXELS_GRAY},
+                           8,
+                           png->n_colors ? PNG_COLOR_TYPE_PALETTE : PNG_COLOR_TYPE_GRAY,
+                           png->n_colors ? png : NULL};
     uint8_t *bytes = NULL;
     samc_status status;
 
