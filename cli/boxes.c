@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "dataset/coco_write.h"
 #include "detector.h"
+#include "output_folder.h"
 #include "predict.h"
 #include "saver.h"
 
@@ -417,6 +418,23 @@ static int take_photo(work *w, size_t number)
     return job.writing && status == SAMC_ERROR_IO ? CLI_OUTPUT : CLI_FAILED;
 }
 
+/* Whether a name is that of an output of this run: its beginning, since pictures have more. */
+static bool is_ours(void *user, const char *name, size_t length)
+{
+    const work *w = user;
+
+    if (length == strlen("coco.json") && strncmp(name, "coco.json", length) == 0)
+        return true;
+    for (size_t i = 0; i < w->photos.count; i++) {
+        size_t n = strlen(w->photos.items[i].stem);
+
+        if (n < length && strncmp(name, w->photos.items[i].stem, n) == 0 &&
+            (name[n] == '.' || name[n] == '_'))
+            return true;
+    }
+    return false;
+}
+
 static int segment_all(work *w)
 {
     samc_error error;
@@ -471,6 +489,7 @@ static int prepare(const cli_command *command, work *w, const cli_parser *parser
         cli_error("%s", error.message);
         return CLI_OUTPUT;
     }
+    cli_output_sweep(w->output, is_ours, w);
     return segment_all(w);
 }
 

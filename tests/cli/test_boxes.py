@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`samc boxes`: every kind of detections, every reason to pass something over, and detectors."""
+import glob
 import json
 import os
 import stat
+import subprocess
 import time
 import unittest
 
-from samc_test import Case, MODEL, decode_rle, photo_bytes
+from samc_test import BINARY, Case, MODEL, decode_rle, photo_bytes
 
 WIDTH, HEIGHT = 48, 32
 VOC = """<annotation><filename>{name}</filename><size><width>{w}</width><height>32</height></size>
@@ -174,11 +176,33 @@ class Boxes(Case):
         whole = self.load("out/coco.json")
         os.unlink(self.path("out/b_000017.json"))
         os.unlink(self.path("out/coco.json"))
+        for name in ("a.json.999999999-0.tmp", "x.json.999999999-0.tmp"):  # of a process killed
+            self.write("out/" + name, b"half")
         before = os.stat(self.path("out/a.json")).st_mtime_ns
         done = self.boxes("d.jsonl", "--photos", "photos", "-o", "out", "--resume")
         self.assertIn("1 masks of 1 photos", done.err)
         self.assertEqual(os.stat(self.path("out/a.json")).st_mtime_ns, before)
         self.assertEqual(self.load("out/coco.json"), whole)
+        self.assertEqual(self.files("out"), ["a.json", "b_000017.json", "coco.json",
+                                             "x.json.999999999-0.tmp"])
+
+    def test_killed_and_resumed(self):
+        for i in range(12):
+            self.write(f"many/{i:02}.png", photo_bytes(WIDTH, HEIGHT, seed=i + 1))
+        self.lines(*[{"photo": f"{i:02}.png", "box": [5, 5, 20 + i, 20]} for i in range(12)])
+        words = ["boxes", "-m", MODEL, "d.jsonl", "--photos", "many", "-o", "out"]
+        self.samc(*words[:-1], "whole")
+        for wait in (1, 4, 8):
+            running = subprocess.Popen([BINARY, *words, "--resume"], cwd=self.folder,
+                                       stderr=subprocess.DEVNULL)
+            while running.poll() is None and len(glob.glob(self.path("out/*.json"))) < wait:
+                time.sleep(0.001)
+            running.kill()
+            running.wait()
+        self.samc(*words, "--resume")
+        self.assertEqual(self.files("out"), self.files("whole"))
+        for name in self.files("whole"):
+            self.assertEqual(self.load("out/" + name), self.load("whole/" + name))
 
     def detector(self, body):
         self.write("my detector", ("#!/bin/sh\n" + body).encode())
