@@ -4,9 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Partial sums of a dot product: what the compiler keeps in vectors. */
-#define PARTS 16
-
 samc_cross_sizes samc_cross_sizes_of(const samc_train_cross *cross)
 {
     const samc_train_projections *p = cross->projections;
@@ -27,21 +24,6 @@ static samc_status take(const samc_train_call *t, int64_t rows, int64_t columns,
 {
     return samc_arena_take(t->call->arena, (size_t)rows, (size_t)columns * sizeof(float), array,
                            t->error);
-}
-
-float samc_cross_dot(const float *a, const float *b, int64_t n)
-{
-    float part[PARTS] = {0}, sum = 0.0f;
-    int64_t i = 0;
-
-    for (; i + PARTS <= n; i += PARTS)
-        for (int64_t j = 0; j < PARTS; j++)
-            part[j] += a[i + j] * b[i + j];
-    for (int64_t j = 0; j < PARTS; j++)
-        sum += part[j];
-    for (; i < n; i++)
-        sum += a[i] * b[i];
-    return sum;
 }
 
 /* ---------------------------------------------------------------------------- products of heads */

@@ -36,9 +36,6 @@ samc_status samc_cross_answer_weights(const samc_train_call *t, const samc_cross
 /* The first of n tiles' statuses that is not OK, with its message. */
 samc_status samc_cross_failure(const samc_train_call *t, const samc_status *status, int64_t n);
 
-/* The sum of a[i] * b[i], i < n, in a fixed order. */
-float samc_cross_dot(const float *a, const float *b, int64_t n);
-
 /* A tile's own call: no threads, the arena of its lane, no message. */
 typedef struct samc_local {
     samc_call call;

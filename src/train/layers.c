@@ -12,6 +12,8 @@
 #define TILE_NUMBERS 16384
 /* Numbers that are copied and then worked on while they are in the L1 cache. */
 #define COPIED 2048
+/* Partial sums of a dot product: what the compiler keeps in vectors. */
+#define DOT_PARTS 16
 
 static const samc_param *find(const samc_params *params, const char *prefix, const char *part,
                               samc_error *error)
@@ -95,6 +97,21 @@ samc_status samc_dense_backward(const samc_train_call *t, const samc_dense *dens
     if (dx)
         SAMC_TRY(samc_train_product(t, &back, t->params->values + dense->weight, k, 1));
     return SAMC_OK;
+}
+
+float samc_dot(const float *a, const float *b, int64_t n)
+{
+    float part[DOT_PARTS] = {0}, sum = 0.0f;
+    int64_t i = 0;
+
+    for (; i + DOT_PARTS <= n; i += DOT_PARTS)
+        for (int64_t j = 0; j < DOT_PARTS; j++)
+            part[j] += a[i + j] * b[i + j];
+    for (int64_t j = 0; j < DOT_PARTS; j++)
+        sum += part[j];
+    for (; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
 }
 
 /* ---------------------------------------------------------------------------------- column sums */

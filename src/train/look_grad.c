@@ -91,8 +91,7 @@ static samc_status look_prompt_back(const look_job *job, const samc_local *own, 
     for (int64_t r = 0; r < s->columns; r++) {
         const float *w = weights + r * s->image;
         /* the weighted mean of what the weights got is what their sum got */
-        const float mean = samc_cross_dot(job->dseen + at + r * s->e, c->seen + at + r * s->e,
-                                          s->e);
+        const float mean = samc_dot(job->dseen + at + r * s->e, c->seen + at + r * s->e, s->e);
         float *d = dscores + r * s->image;
 
         for (int64_t i = 0; i < s->image; i++)

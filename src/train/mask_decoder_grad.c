@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NORM_EPS 1e-6f
 #define PREFIX "mask_decoder."
 
 /* ---------------------------------------------------------------------------- set-up */
@@ -37,14 +36,7 @@ samc_status samc_train_decoder_create(const samc_params *params, samc_train_deco
     d->mask_tokens = masks->offset;
     SAMC_TRY(samc_train_prompts_create(params, &d->prompts, error));
     SAMC_TRY(samc_train_transformer_create(params, &d->transformer, error));
-    SAMC_TRY(samc_dense_find(params, PREFIX "output_upscaling.0", &d->up0, error));
-    SAMC_TRY(samc_row_norm_find(params, PREFIX "output_upscaling.1", NORM_EPS, &d->up1, error));
-    SAMC_TRY(samc_dense_find(params, PREFIX "output_upscaling.3", &d->up3, error));
-    /* [in][out][2][2]: what samc_dense_find took for outputs are the inputs */
-    d->up0.k = d->up0.n;
-    d->up0.n = c->embed_dim / 4;
-    d->up3.k = d->up3.n;
-    d->up3.n = c->embed_dim / 8;
+    SAMC_TRY(samc_train_upscale_find(params, &d->upscale, error));
     for (int32_t i = 0; i < c->mask_tokens; i++) {
         char name[64];
 
@@ -106,171 +98,6 @@ cleanup:
     return status;
 }
 
-typedef struct reorder_job {
-    int64_t rows, channels;
-    const float *from, *bias;
-    float *to;
-    int back;
-} reorder_job;
-
-#define REORDER_ROWS 64
-
-/* Rows [channels][4] of a transposed convolution's answer to [4][channels], with the bias; or,
- * where `back`, gradients the other way. */
-static void reorder_tile(void *arg, int64_t tile, int32_t lane)
-{
-    const reorder_job *job = arg;
-    const int64_t n = job->channels;
-
-    (void)lane;
-    for (int64_t i = tile * REORDER_ROWS; i < (tile + 1) * REORDER_ROWS && i < job->rows; i++) {
-        const float *from = job->from + i * 4 * n;
-        float *to = job->to + i * 4 * n;
-
-        for (int64_t c = 0; c < n; c++)
-            for (int64_t tap = 0; tap < 4; tap++)
-                if (job->back)
-                    to[c * 4 + tap] = from[tap * n + c];
-                else
-                    to[tap * n + c] = from[c * 4 + tap] + job->bias[c];
-    }
-}
-
-/* x [m][k] -> y [4 m][n]: every row becomes four pixels. */
-static samc_status transposed_forward(const samc_train_call *t, const samc_dense *up, int64_t m,
-                                      const float *x, float *y)
-{
-    const float *values = t->params->values;
-    const samc_arena_mark mark = samc_arena_here(t->call->arena);
-    samc_product p = {.m = m,
-                      .n = 4 * up->n,
-                      .k = up->k,
-                      .a = x,
-                      .a_row = up->k,
-                      .a_column = 1,
-                      .c_stride = 4 * up->n};
-    reorder_job job = {m, up->n, NULL, values + up->bias, y, 0};
-    samc_status status = SAMC_OK;
-
-    SAMC_CHECK(take(t, m, 4 * up->n, &p.c));
-    SAMC_CHECK(samc_train_product(t, &p, values + up->weight, 4 * up->n, 1));
-    job.from = p.c;
-    samc_threads_run(t->call->threads, (m + REORDER_ROWS - 1) / REORDER_ROWS, reorder_tile, &job);
-
-cleanup:
-    samc_arena_give_back(t->call->arena, mark);
-    return status;
-}
-
-/* From dy [4 m][n]; dx [m][k] is set. */
-static samc_status transposed_backward(const samc_train_call *t, const samc_dense *up, int64_t m,
-                                       const float *x, const float *dy, float *dx)
-{
-    const int64_t wide = 4 * up->n;
-    float *g = t->params->gradients, *ordered;
-    const samc_arena_mark mark = samc_arena_here(t->call->arena);
-    reorder_job job = {m, up->n, dy, NULL, NULL, 1};
-    samc_product dw = {.m = up->k,
-                       .n = wide,
-                       .k = m,
-                       .a = x,
-                       .a_row = 1,
-                       .a_column = up->k,
-                       .c = g + up->weight,
-                       .c_stride = wide,
-                       .accumulate = 1};
-    samc_product back = {
-        .m = m, .n = up->k, .k = wide, .a_row = wide, .a_column = 1, .c = dx, .c_stride = up->k};
-    samc_status status = SAMC_OK;
-
-    SAMC_CHECK(take(t, m, wide, &ordered));
-    job.to = ordered;
-    samc_threads_run(t->call->threads, (m + REORDER_ROWS - 1) / REORDER_ROWS, reorder_tile, &job);
-    SAMC_CHECK(samc_train_product(t, &dw, ordered, wide, 1));
-    SAMC_CHECK(samc_column_sums(t, 4 * m, up->n, dy, up->n, g + up->bias));
-    back.a = ordered;
-    status = samc_train_product(t, &back, t->params->values + up->weight, 1, wide);
-
-cleanup:
-    samc_arena_give_back(t->call->arena, mark);
-    return status;
-}
-
-/* ---------------------------------------------------------------------------- the dot product */
-
-typedef struct dot_job {
-    const samc_train_decoder *decoder;
-    const samc_decoder_pass *pass;
-    float *logits;        /* forward */
-    const float *dlogits; /* backward */
-    float *dpixels, *dhyper[SAMC_MAX_MASK_TOKENS];
-} dot_job;
-
-/* Where pixel p (0..15) of a token's two up-scalings lies in the raster [L][L]. */
-static int64_t raster(int64_t grid, int64_t token, int64_t p)
-{
-    const int64_t y = token / grid * 4 + p / 8 * 2 + p % 4 / 2;
-
-    return y * 4 * grid + token % grid * 4 + p / 4 % 2 * 2 + p % 2;
-}
-
-static const float *hyper_answer(const dot_job *job, int32_t mask)
-{
-    return job->pass->hyper[mask][job->decoder->config->hyper_layers];
-}
-
-/* One prompt: logits of its masks. */
-static void dot_tile(void *arg, int64_t prompt, int32_t lane)
-{
-    const dot_job *job = arg;
-    const samc_prompt_batch *batch = &job->pass->batch;
-    const int64_t grid = job->decoder->config->grid, e8 = job->decoder->config->embed_dim / 8;
-    const int64_t pixels = 16 * grid * grid;
-
-    (void)lane;
-    for (int32_t m = 0; m < batch->count; m++) {
-        const float *hyper = hyper_answer(job, m) + prompt * e8;
-        float *logits = job->logits + (prompt * batch->count + m) * pixels;
-
-        for (int64_t i = 0; i < pixels; i++) {
-            const float *pixel = job->pass->up_pixels + (prompt * pixels + i) * e8;
-            float sum = 0.0f;
-
-            for (int64_t c = 0; c < e8; c++)
-                sum += pixel[c] * hyper[c];
-            logits[raster(grid, i / 16, i % 16)] = sum;
-        }
-    }
-}
-
-static void dot_back_tile(void *arg, int64_t prompt, int32_t lane)
-{
-    const dot_job *job = arg;
-    const samc_prompt_batch *batch = &job->pass->batch;
-    const int64_t grid = job->decoder->config->grid, e8 = job->decoder->config->embed_dim / 8;
-    const int64_t pixels = 16 * grid * grid;
-
-    (void)lane;
-    memset(job->dpixels + prompt * pixels * e8, 0, (size_t)(pixels * e8) * sizeof(float));
-    for (int32_t m = 0; m < batch->count; m++) {
-        const float *hyper = hyper_answer(job, m) + prompt * e8;
-        const float *dlogits = job->dlogits + (prompt * batch->count + m) * pixels;
-        float *dhyper = job->dhyper[m] + prompt * e8;
-
-        memset(dhyper, 0, (size_t)e8 * sizeof *dhyper);
-        for (int64_t i = 0; i < pixels; i++) {
-            const float d = dlogits[raster(grid, i / 16, i % 16)];
-            const float *pixel = job->pass->up_pixels + (prompt * pixels + i) * e8;
-            float *dpixel = job->dpixels + (prompt * pixels + i) * e8;
-
-            for (int64_t c = 0; c < e8; c++) {
-                dpixel[c] += d * hyper[c];
-                dhyper[c] += d * pixel[c];
-            }
-        }
-    }
-}
-
 /* ---------------------------------------------------------------------------- forward */
 
 /* Copies row `which` of every prompt's n tokens: [N * n][E] -> [N][E]. */
@@ -318,37 +145,16 @@ static samc_status make_inputs(const samc_train_call *t, const samc_train_decode
     return SAMC_OK;
 }
 
-static samc_status upscale_forward(const samc_train_call *t, const samc_train_decoder *d,
-                                   samc_decoder_pass *pass)
-{
-    const int64_t e = d->config->embed_dim;
-    const int64_t rows = pass->batch.prompts * d->config->grid * d->config->grid;
-
-    SAMC_TRY(take(t, rows, e, &pass->up_before));
-    SAMC_TRY(take(t, rows, e, &pass->up_normed));
-    SAMC_TRY(take(t, rows, e, &pass->up_active));
-    SAMC_TRY(take(t, rows, 2 * e, &pass->up_wide));
-    SAMC_TRY(take(t, rows, 2 * e, &pass->up_pixels));
-    SAMC_TRY(transposed_forward(t, &d->up0, rows, pass->transformer.image, pass->up_before));
-    samc_row_norm_forward(t, &d->up1, 4 * rows, pass->up_before, pass->up_normed);
-    samc_activation_forward(t, SAMC_ACT_GELU, rows * e, pass->up_normed, pass->up_active);
-    SAMC_TRY(transposed_forward(t, &d->up3, 4 * rows, pass->up_active, pass->up_wide));
-    samc_activation_forward(t, SAMC_ACT_GELU, rows * 2 * e, pass->up_wide, pass->up_pixels);
-    return SAMC_OK;
-}
-
 samc_status samc_train_decoder_forward(const samc_train_call *t, const samc_train_decoder *d,
                                        const samc_prompt_batch *batch, const float *embedding,
                                        samc_decoder_pass *pass, float *logits, float *iou)
 {
     const int64_t e = d->config->embed_dim;
-    dot_job job = {.decoder = d, .pass = pass, .logits = logits};
 
     memset(pass, 0, sizeof *pass);
     pass->batch = *batch;
     SAMC_TRY(make_inputs(t, d, embedding, pass));
     SAMC_TRY(samc_train_transformer_forward(t, &d->transformer, &pass->transformer));
-    SAMC_TRY(upscale_forward(t, d, pass));
     SAMC_TRY(pick_tokens(t, &pass->transformer, 0, e, &pass->iou[0]));
     SAMC_TRY(mlp_forward(t, &d->iou_head, batch->prompts, pass->iou));
     for (int32_t m = 0; m < batch->count; m++) {
@@ -358,33 +164,15 @@ samc_status samc_train_decoder_forward(const samc_train_call *t, const samc_trai
             iou[i * batch->count + m] =
                 pass->iou[d->iou_head.count][i * d->config->mask_tokens + batch->first + m];
     }
-    samc_threads_run(t->call->threads, batch->prompts, dot_tile, &job);
-    return SAMC_OK;
+    pass->upscale.prompts = batch->prompts;
+    pass->upscale.count = batch->count;
+    pass->upscale.image = pass->transformer.image;
+    for (int32_t m = 0; m < batch->count; m++)
+        pass->upscale.hyper[m] = pass->hyper[m][d->config->hyper_layers];
+    return samc_train_upscale_forward(t, &d->upscale, &pass->upscale, logits);
 }
 
 /* ---------------------------------------------------------------------------- backward */
-
-/* dimage [N * P][E] is set. */
-static samc_status upscale_backward(const samc_train_call *t, const samc_train_decoder *d,
-                                    const samc_decoder_pass *pass, float *dpixels, float *dimage)
-{
-    const int64_t e = d->config->embed_dim;
-    const int64_t rows = pass->batch.prompts * d->config->grid * d->config->grid;
-    const samc_arena_mark mark = samc_arena_here(t->call->arena);
-    samc_status status = SAMC_OK;
-    float *dup;
-
-    SAMC_CHECK(take(t, rows, e, &dup));
-    samc_activation_backward(t, SAMC_ACT_GELU, rows * 2 * e, pass->up_wide, dpixels, dpixels);
-    SAMC_CHECK(transposed_backward(t, &d->up3, 4 * rows, pass->up_active, dpixels, dup));
-    samc_activation_backward(t, SAMC_ACT_GELU, rows * e, pass->up_normed, dup, dup);
-    SAMC_CHECK(samc_row_norm_backward(t, &d->up1, 4 * rows, pass->up_before, dup, dup, 0));
-    status = transposed_backward(t, &d->up0, rows, pass->transformer.image, dup, dimage);
-
-cleanup:
-    samc_arena_give_back(t->call->arena, mark);
-    return status;
-}
 
 /* Runs an MLP's way back and adds what its input got to row `which` of every prompt's tokens. */
 static samc_status head_backward(const samc_train_call *t, const samc_train_mlp *mlp,
@@ -441,27 +229,25 @@ samc_status samc_train_decoder_backward(const samc_train_call *t, const samc_tra
     const int64_t e = d->config->embed_dim, image = (int64_t)d->config->grid * d->config->grid;
     const int64_t n = pass->transformer.n, all = d->config->mask_tokens;
     const samc_arena_mark mark = samc_arena_here(t->call->arena);
-    dot_job job = {.decoder = d, .pass = pass, .dlogits = dlogits};
+    float *dtokens, *dimage, *diou_all, *dhyper[SAMC_MAX_MASK_TOKENS];
     samc_status status = SAMC_OK;
-    float *dtokens, *dimage, *diou_all;
 
     SAMC_CHECK(take(t, b->prompts * n, e, &dtokens));
     SAMC_CHECK(take(t, b->prompts * image, e, &dimage));
-    SAMC_CHECK(take(t, b->prompts * image, 2 * e, &job.dpixels));
     SAMC_CHECK(take(t, b->prompts, all, &diou_all));
     for (int32_t m = 0; m < b->count; m++)
-        SAMC_CHECK(take(t, b->prompts, e / 8, &job.dhyper[m]));
-    samc_threads_run(t->call->threads, b->prompts, dot_back_tile, &job);
+        SAMC_CHECK(take(t, b->prompts, e / 8, &dhyper[m]));
+    SAMC_CHECK(
+        samc_train_upscale_backward(t, &d->upscale, &pass->upscale, dlogits, dimage, dhyper));
     memset(dtokens, 0, (size_t)(b->prompts * n * e) * sizeof *dtokens);
     memset(diou_all, 0, (size_t)(b->prompts * all) * sizeof *diou_all);
     for (int32_t m = 0; m < b->count; m++) {
-        SAMC_CHECK(head_backward(t, &d->hyper[b->first + m], pass, pass->hyper[m], job.dhyper[m],
+        SAMC_CHECK(head_backward(t, &d->hyper[b->first + m], pass, pass->hyper[m], dhyper[m],
                                  1 + b->first + m, dtokens));
         for (int64_t i = 0; i < b->prompts; i++)
             diou_all[i * all + b->first + m] = diou[i * b->count + m];
     }
     SAMC_CHECK(head_backward(t, &d->iou_head, pass, pass->iou, diou_all, 0, dtokens));
-    SAMC_CHECK(upscale_backward(t, d, pass, job.dpixels, dimage));
     SAMC_CHECK(
         samc_train_transformer_backward(t, &d->transformer, &pass->transformer, dtokens, dimage));
     status = inputs_backward(t, d, pass, dtokens, dimage, dembedding);

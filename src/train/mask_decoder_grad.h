@@ -8,6 +8,7 @@
 
 #include "train/prompt_encoder_grad.h"
 #include "train/transformer_grad.h"
+#include "train/upscale_grad.h"
 
 /* The layers of an MLP with ReLU between them. */
 typedef struct samc_train_mlp {
@@ -20,9 +21,7 @@ typedef struct samc_train_decoder {
     samc_train_prompts prompts;
     samc_train_transformer transformer;
     int64_t iou_token, mask_tokens; /* offsets */
-    /* transposed convolutions [k][n][2][2]: weight and bias offsets */
-    samc_dense up0, up3;
-    samc_row_norm up1;
+    samc_train_upscale upscale;
     samc_train_mlp hyper[SAMC_MAX_MASK_TOKENS], iou_head;
 } samc_train_decoder;
 
@@ -47,9 +46,7 @@ typedef struct samc_decoder_pass {
     samc_prompt_batch batch;
     samc_mask_pass mask;
     samc_transformer_pass transformer;
-    float *up_before, *up_normed, *up_active; /* [N * 4 P][E / 4] */
-    float *up_wide,
-        *up_pixels; /* [N * 16 P][E / 8]: before and after GELU, in the order of scaling */
+    samc_upscale_pass upscale;
     float *hyper[SAMC_MAX_MASK_TOKENS]
                 [SAMC_MAX_MLP_LAYERS + 1]; /* [N][…]: inputs of layers, answer */
     float *iou[SAMC_MAX_MLP_LAYERS + 1];

@@ -102,9 +102,9 @@ samc_status samc_train_reply_forward(const samc_train_call *t, const samc_train_
     SAMC_TRY(samc_cross_absorb(t, s, cache->v, values + p->out.weight, 1, s->inner, cache->values));
     for (int64_t r = 0; r < s->rows; r++)
         for (int64_t h = 0; h < s->heads; h++)
-            job.biases[r * s->heads + h] = s->scale *
-                                           samc_cross_dot(values + p->q.bias + h * s->d,
-                                                          cache->k + r * s->inner + h * s->d, s->d);
+            job.biases[r * s->heads + h] = s->scale * samc_dot(values + p->q.bias + h * s->d,
+                                                               cache->k + r * s->inner + h * s->d,
+                                                               s->d);
     samc_threads_run(t->call->threads, cross->prompts, reply_tile, &job);
     return samc_cross_failure(t, job.status, cross->prompts);
 }
