@@ -5,7 +5,8 @@
 #
 #   build   what building and testing need
 #   all     the same, and what `make lint`, the man pages, the test of AVX-512 kernels on a CPU
-#           without it and training on several ranks need (the default)
+#           without it, training on several ranks and the Python package's tests need (the
+#           default)
 #   fuzz    the same as build, and clang with the libraries of its sanitizers
 #
 # Where nothing is missing it prints nothing, changes nothing and needs no rights. Otherwise it names
@@ -15,8 +16,8 @@ set -eu
 
 group=${1:-all}
 
-# One row a need: how to find it (a command, a module of pkg-config, a header, a flag that clang links
-# with) and its Debian package.
+# One row a need: how to find it (a command, a module of pkg-config, of Python, a header, a flag that
+# clang links with) and its Debian package.
 build_needs='
 command cc           build-essential
 command c++          build-essential
@@ -40,6 +41,7 @@ command clang-format clang-format
 command help2man     help2man
 header  simde/x86/avx512.h libsimde-dev
 command mpicc        libopenmpi-dev
+python  numpy        python3-numpy
 '
 fuzz_needs='
 command clang        clang
@@ -74,6 +76,7 @@ missing_needs() {
         case $kind in
         command) command -v "$name" >/dev/null 2>&1 || echo "$name $package" ;;
         module) pkg-config --exists "$name" 2>/dev/null || echo "$name $package" ;;
+        python) python3 -c "import $name" 2>/dev/null || echo "$name $package" ;;
         header) has_header "$name" || echo "$name $package" ;;
         clang) clang_links "$name" || echo "$name $package" ;;
         esac
