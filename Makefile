@@ -13,9 +13,8 @@ PYTHON = python3
 
 .DEFAULT_GOAL = build
 .PHONY: help setup build-needs configure build command demo test test-full parity parity-quick \
-    parity-rle parity-auto click-parts parity-train model eval bench bench-peers bench-train \
-    performance \
-    mutation kill-test asan tsan fuzz lint format install uninstall clean
+    parity-rle parity-auto parity-python click-parts parity-train model eval bench bench-peers \
+    bench-train performance mutation kill-test asan tsan fuzz lint format install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | \
@@ -59,6 +58,10 @@ parity-quick: build ## the same with the small models only
 parity-rle: build ## a million random masks beside pycocotools: run lengths, area, box, IoU, merge
 	@python=$$(sh tools/setup_reference.sh masks) && \
 	    "$$python" tools/parity/parity_rle.py --build $(BUILD)
+
+parity-python: build ## scripts with the calls of segment_anything's notebooks, run by both libraries
+	@python=$$(sh tools/setup_reference.sh) && \
+	    "$$python" tools/parity/parity_python.py --library $(BUILD)/libsamc.so
 
 parity-train: build ## gradients and optimiser steps against PyTorch's on the reference's modules
 	@python=$$(sh tools/setup_reference.sh) && \

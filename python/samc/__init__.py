@@ -4,12 +4,24 @@
     import samc
     embedding = samc.Model().encode("photo.jpg")
     answer = embedding.predict(points=[[500, 375]], multimask=True)
+
+And segment_anything's own names: sam_model_registry, SamPredictor, SamAutomaticMaskGenerator.
 """
 from . import errors, rle
 from ._library import lib
+from .automatic_mask_generator import SamAutomaticMaskGenerator
+from .build_sam import (
+    Sam,
+    build_sam,
+    build_sam_vit_b,
+    build_sam_vit_h,
+    build_sam_vit_l,
+    sam_model_registry,
+)
 from .errors import Error
 from .masks import Masks
 from .model import Embedding, Model, ModelInfo
+from .predictor import SamPredictor
 
 __version__ = lib.samc_version().decode()
 
@@ -19,6 +31,14 @@ __all__ = [
     "Masks",
     "Model",
     "ModelInfo",
+    "Sam",
+    "SamAutomaticMaskGenerator",
+    "SamPredictor",
+    "build_sam",
+    "build_sam_vit_b",
+    "build_sam_vit_h",
+    "build_sam_vit_l",
     "errors",
     "rle",
+    "sam_model_registry",
 ]
