@@ -14,7 +14,8 @@ PYTHON = python3
 .DEFAULT_GOAL = build
 .PHONY: help setup build-needs configure build command demo test test-full parity parity-quick \
     parity-rle parity-auto parity-python click-parts parity-train model eval bench bench-peers \
-    bench-train performance mutation kill-test asan tsan fuzz lint format install uninstall clean
+    bench-auto bench-train performance mutation kill-test folder-test asan tsan fuzz lint format \
+    install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | \
@@ -90,7 +91,14 @@ bench-peers: command ## beside PyTorch, ONNX Runtime and OpenVINO; MODELS=vit_b,
 	@cmake --build $(BUILD) -j $(JOBS) --target gemm_yardsticks >>$(BUILD).log
 	@python=$$(sh tools/setup_reference.sh) && \
 	    "$$python" tools/bench/bench_peers.py --build $(BUILD) --models '$(MODELS)' \
-	    --run-with '$(RUN_WITH)' --output $(BUILD)/bench_peers.json
+	    --run-with '$(RUN_WITH)' --output $(BUILD)/bench_peers.json && \
+	    "$$python" tools/bench/bench_auto.py --build $(BUILD) --run-with '$(RUN_WITH)' \
+	    --output $(BUILD)/bench_auto.json
+
+bench-auto: command ## everything in a photo beside the reference, which takes minutes; a part of bench-peers
+	@python=$$(sh tools/setup_reference.sh) && \
+	    "$$python" tools/bench/bench_auto.py --build $(BUILD) --run-with '$(RUN_WITH)' \
+	    --output $(BUILD)/bench_auto.json
 
 performance: ## write docs/PERFORMANCE.md from what the last `make bench-peers` measured
 	@$(PYTHON) tools/bench/performance.py $(BUILD)/bench_peers.json
@@ -107,6 +115,11 @@ asan: build-needs ## the C tests under the address and undefined-behaviour sanit
 
 tsan: build-needs ## the C tests under the thread sanitizer
 	@tools/sanitize.sh tsan $(JOBS)
+
+folder-test: command ## samc auto over 300 photos of which 20 are broken, killed and resumed
+	@SAMC_FOLDER_PHOTOS=300 SAMC_BINARY=$(CURDIR)/$(BUILD)/cli/samc \
+	    SAMC_TINY_MODEL=$(CURDIR)/tests/golden/tiny.pth \
+	    $(PYTHON) tests/cli/test_auto.py -v Folder
 
 kill-test: command ## kill training 200 times; every checkpoint loads, the resumed run is the unbroken one
 	@$(PYTHON) tools/kill_test.py --samc $(BUILD)/cli/samc

@@ -6,9 +6,11 @@
 
 #include "auto_files.h"
 #include "base/memory.h"
+#include "bench.h"
 #include "cli.h"
 #include "coco_file.h"
 #include "inputs.h"
+#include "json_out.h"
 #include "output_folder.h"
 
 #include <math.h>
@@ -38,7 +40,8 @@ enum {
     KEY_SEED,
     KEY_RESUME,
     KEY_SHARD,
-    KEY_EMBEDDING
+    KEY_EMBEDDING,
+    KEY_TIMINGS
 };
 
 static int run(const cli_command *command, int argc, char **argv);
@@ -81,11 +84,14 @@ static const cli_option options[] = {
     {"embedding", KEY_EMBEDDING, "FILE",
      "take the photo's embedding from FILE (of `samc embed`) instead of\n"
      "computing it; for one photo, without crops"},
+    {"timings", KEY_TIMINGS, NULL,
+     "print a line of JSON a photo on standard output: masks, seconds,\n"
+     "stages, memory"},
     {"input", KEY_INPUT, "PATH", "a photo or a folder of photos, as an operand is"},
     {"checkpoint", KEY_CHECKPOINT, "MODEL", "the same as -m"},
     {"model-type", KEY_MODEL_TYPE, "NAME",
-     "the model must be NAME: default (vit_h), vit_h, vit_l or vit_b; it is\n"
-     "told by the checkpoint itself"},
+     "the model must be NAME: default (vit_h), vit_h, vit_l or vit_b;\n"
+     "the checkpoint itself tells which it is"},
     {"device", KEY_DEVICE, "NAME", "samc computes on the CPU, whatever NAME says"},
     CLI_OPTION_THREADS,
     CLI_OPTION_KERNELS,
@@ -139,7 +145,7 @@ typedef struct wishes {
     const char *output, *embedding, *model_type;
     unsigned what;
     long seed, shard, shards;
-    bool rle, resume;
+    bool rle, resume, timings;
     cli_photos photos;
 } wishes;
 
@@ -256,6 +262,7 @@ static void take_option(wishes *w, cli_parser *parser)
     case KEY_RESUME: w->resume = true; break;
     case KEY_SHARD: take_shard(w, parser); break;
     case KEY_EMBEDDING: w->embedding = parser->value; break;
+    case KEY_TIMINGS: w->timings = true; break;
     }
 }
 
@@ -320,6 +327,20 @@ static samc_status load_embedding(photo_job *job, samc_error *error)
     return SAMC_OK;
 }
 
+/* What a photo took: until its masks were found, and with its files written. */
+static void print_timings(const photo_job *job, const bench_work *work, double whole)
+{
+    (void)fputs("{\"photo\": ", stdout);
+    cli_json_string(stdout, job->item->path);
+    (void)printf(", \"masks\": %zu, \"seconds\": %.4f, \"with_files\": %.4f, \"peak_rss_mib\": "
+                 "%.1f, \"stages\": {",
+                 job->found.count, work->seconds, whole, bench_memory());
+    for (int i = 0; i < work->n_stages; i++)
+        (void)printf("%s\"%s\": %.4f", i ? ", " : "", work->stages[i].name,
+                     work->stages[i].seconds);
+    (void)fputs("}}\n", stdout);
+}
+
 static samc_status find_masks(photo_job *job, samc_error *error)
 {
     const auto_run *r = job->run;
@@ -362,16 +383,27 @@ static samc_status work(photo_job *job, auto_run *r, samc_error *error)
                             .photo = &job->photo,
                             .found = &job->found};
 
+    const double begin = bench_now();
+    bench_work times = {.seconds = 0};
+    bench_clock clock;
+    samc_status status;
+
     SAMC_TRY(cli_photo_load(job->item, &job->photo, error));
     if (w->embedding)
         SAMC_TRY(load_embedding(job, error));
-    SAMC_TRY(find_masks(job, error));
+    bench_clock_begin(&clock, r->session.context);
+    status = find_masks(job, error);
+    bench_clock_end(&clock, &times); /* in every case: the context holds on to the clock */
+    SAMC_TRY(status);
     SAMC_TRY(cli_found_sort(&job->found, error));
     job->writing = true;
     SAMC_TRY(cli_auto_files_write(&files, error));
     /* last: a photo is in the journal once all its files are there */
-    return w->what & CLI_AUTO_COCO ? cli_coco_add(&r->coco, job->item->path, &job->found, error)
-                                   : SAMC_OK;
+    if (w->what & CLI_AUTO_COCO)
+        SAMC_TRY(cli_coco_add(&r->coco, job->item->path, &job->found, error));
+    if (w->timings)
+        print_timings(job, &times, bench_now() - begin);
+    return SAMC_OK;
 }
 
 /* Prints what fails and returns the exit code. */

@@ -270,19 +270,20 @@ class Manners(Auto):
 
 
 class Folder(Auto):
-    """A folder of photos, some of them broken."""
+    """A folder of photos, some of them broken. `make folder-test` does it with 300 of which 20 are."""
 
-    PHOTOS, BROKEN = 12, (3, 7)
+    PHOTOS = int(os.environ.get("SAMC_FOLDER_PHOTOS", "12"))
+    BROKEN = (3, 7) if PHOTOS < 15 else tuple(range(7, PHOTOS, 15))
     WORDS = ["photos", "--format", "amg,coco,overlay", "-o"]
 
     def setUp(self):
         super().setUp()
         for i in range(self.PHOTOS):
-            data = photo_bytes(40 + i, 30, seed=i + 1)
-            self.write(f"photos/p{i:02d}.png", data[:len(data) // 2] if i in self.BROKEN else data)
+            data = photo_bytes(40 + i % 20, 30, seed=i % 50 + 1)
+            self.write(f"photos/p{i:03d}.png", data[:len(data) // 2] if i in self.BROKEN else data)
         done = self.auto(*self.WORDS, "whole", code=1)
         for i in self.BROKEN:
-            self.assertIn(f"p{i:02d}.png", done.err)
+            self.assertIn(f"p{i:03d}.png", done.err)
         self.assertEqual(done.err.count("samc:"), len(self.BROKEN))
 
     def check(self, folder):
@@ -297,11 +298,11 @@ class Folder(Auto):
         self.assertEqual(len([f for f in files if f.endswith("_overlay.png")]),
                          self.PHOTOS - len(self.BROKEN))
         names = [i["file_name"] for i in self.load("whole", "coco.json")["images"]]
-        self.assertEqual(names, [f"p{i:02d}.png" for i in range(self.PHOTOS)
+        self.assertEqual(names, [f"p{i:03d}.png" for i in range(self.PHOTOS)
                                  if i not in self.BROKEN])
         # they stay in the journal, so that a mended photo can follow
         for i in self.BROKEN:
-            self.write(f"photos/p{i:02d}.png", photo_bytes(40 + i, 30, seed=i + 1))
+            self.write(f"photos/p{i:03d}.png", photo_bytes(40 + i % 20, 30, seed=i % 50 + 1))
         self.auto(*self.WORDS, "whole", "--resume")
         self.assertEqual(len(self.load("whole", "coco.json")["images"]), self.PHOTOS)
         self.assertNotIn("coco.json.partial", self.files("whole"))
@@ -324,7 +325,7 @@ class Folder(Auto):
         self.fail("nothing appears")
 
     def test_kill_and_resume(self):
-        for count in (1, 4, 9):
+        for count in (1, self.PHOTOS // 3, self.PHOTOS * 3 // 4):
             with self.subTest(after=count):
                 folder = f"killed{count}"
                 run = self.start(folder)
@@ -370,7 +371,8 @@ class Folder(Auto):
 
     def test_shards(self):
         for i in (1, 2, 3):
-            self.auto(*self.WORDS, "shards", "--shard", f"{i}/3", code=1 if i != 3 else 0)
+            broken = any(k % 3 == i - 1 for k in self.BROKEN)
+            self.auto(*self.WORDS, "shards", "--shard", f"{i}/3", code=1 if broken else 0)
         want = {k: v for k, v in self.tree("whole").items() if "coco" not in k}
         got = {k: v for k, v in self.tree("shards").items() if "coco" not in k}
         self.assertEqual(got, want)

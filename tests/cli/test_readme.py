@@ -44,8 +44,8 @@ class Readme(Case):
 
     def test_links_lead_somewhere(self):
         for page in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/MODEL.md",
-                     "docs/ARCHITECTURE.md", "docs/BOXES.md", "docs/EVALUATION.md",
-                     "docs/MASKS.md", "docs/PROMPTS.md",
+                     "docs/ARCHITECTURE.md", "docs/AUTOMATIC.md", "docs/BOXES.md",
+                     "docs/EVALUATION.md", "docs/MASKS.md", "docs/PROMPTS.md",
                      "docs/ROADMAP.md", "models/README.md", "docs/photos/README.md"):
             folder = os.path.dirname(page)
             for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text_of(page)):

@@ -23,6 +23,9 @@ RUNS = {
     "boxes": ["boxes", "d", "--photos", ".", *WITH_MODEL, "--names", "names.txt", "-o", "out"],
     "masks": ["masks", "clean", "m", "-o", "out", "--fill-holes", "all", "--drop-islands", "2",
               "--duplicates", "0.9", "--nested", "merge", "--disjoint", "smallest"],
+    "auto": ["auto", "a.png", *WITH_MODEL, "--points-per-side", "2", "--pred-iou-thresh", "-1",
+             "--crop-n-layers", "1", "--stability-score-thresh", "0", "--min-mask-region-area", "9",
+             "-o", "out", "--format", "amg,labelmap,overlay,sidebyside,grid"],
 }
 
 
@@ -77,12 +80,14 @@ class Allocations(Case):
         return (done.returncode, done.stdout, done.stderr.decode(), self.outputs(), calls,
                 bool(failed))
 
-    def step_through(self, words, quiet=True):
-        """`quiet`: the command has data on stdout and nothing to say on stderr."""
+    def step_through(self, words, quiet=True, data=None):
+        """`quiet`: the command has nothing to say on stderr; `data`: it has some on stdout (where
+        it is quiet, unless said)."""
+        data = quiet if data is None else data
         code, out, err, files, calls, failed = self.run_with(words, 0)
         self.assertEqual((code, failed), (0, False), err)
         self.assertTrue(files)
-        self.assertEqual((bool(out), not err), (quiet, quiet))
+        self.assertEqual((bool(out), not err), (data, quiet))
         self.assertGreater(calls, 20, "the shim counts nothing")
         numbers = range(1, calls + 1)
         if not os.environ.get("SAMC_FULL") and calls > FIRST:
@@ -119,6 +124,9 @@ class Allocations(Case):
 
     def test_masks(self):
         self.step_through(RUNS["masks"], quiet=False)
+
+    def test_auto(self):
+        self.step_through(RUNS["auto"], data=False)
 
 
 if __name__ == "__main__":
