@@ -64,6 +64,10 @@ parity-python: build ## scripts with the calls of segment_anything's notebooks, 
 	@python=$$(sh tools/setup_reference.sh) && \
 	    "$$python" tools/parity/parity_python.py --library $(BUILD)/libsamc.so
 
+parity-auto: build ## the automatic mask generator against the reference's, on four photos
+	@python=$$(sh tools/setup_reference.sh) && \
+	    "$$python" tools/parity/parity_auto.py --build $(BUILD) --output build/parity-auto
+
 parity-train: build ## gradients and optimiser steps against PyTorch's on the reference's modules
 	@python=$$(sh tools/setup_reference.sh) && \
 	    "$$python" tools/parity/parity_train.py --build $(BUILD) && \
