@@ -13,9 +13,9 @@ PYTHON = python3
 
 .DEFAULT_GOAL = build
 .PHONY: help setup build-needs configure build command demo test test-full parity parity-quick \
-    parity-rle parity-auto parity-python click-parts parity-train model eval bench bench-peers \
-    bench-auto bench-train performance mutation kill-test folder-test asan tsan fuzz lint format \
-    install uninstall clean
+    parity-rle parity-auto parity-python click-parts parity-train python-package model eval bench \
+    bench-peers bench-auto bench-train performance mutation kill-test folder-test asan tsan fuzz \
+    lint format install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | \
@@ -72,6 +72,9 @@ parity-train: build ## gradients and optimiser steps against PyTorch's on the re
 	@python=$$(sh tools/setup_reference.sh) && \
 	    "$$python" tools/parity/parity_train.py --build $(BUILD) && \
 	    "$$python" tools/parity/parity_steps.py --build $(BUILD)
+
+python-package: ## pip install . into a fresh virtual environment with numpy alone; its tests there
+	@sh tools/check_python_package.sh
 
 model: command ## train the default model in build/model, or go on; MODEL_OPTIONS go to samc train
 	@sh tools/model/make_model.sh $(BUILD)/cli/samc build/model $(MODEL_OPTIONS)

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Threads, fork and spawn: the answers are those of one thread alone, and nothing hangs or crashes."""
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from samc_python import TINY, Case, picture
+
+import samc
+
+POINTS = [[[5 + 10 * i, 5 + 6 * i]] for i in range(8)]
+
+
+def answer_in_child(queue):
+    """For spawn: everything from the start in a new interpreter."""
+    embedding = samc.Model(TINY, threads=2).encode(picture())
+    queue.put(embedding.predict(POINTS[3]).low_res)
+
+
+class Threads(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.model = samc.Model(TINY, threads=2)
+        cls.embedding = cls.model.encode(cls.photo)
+        cls.serial = [cls.embedding.predict(p, multimask=True) for p in POINTS]
+
+    def test_eight_threads_one_model(self):
+        """Predictions and encodings of eight threads at once are those of one."""
+        def work(i):
+            embedding = self.model.encode(picture(seed=i))
+            return embedding.numpy(), self.embedding.predict(POINTS[i], multimask=True)
+        with ThreadPoolExecutor(8) as pool:
+            for i, (seen, answer) in enumerate(pool.map(work, range(8))):
+                self.same(seen, self.model.encode(picture(seed=i)).numpy())
+                self.same(answer.masks, self.serial[i].masks)
+                self.same(answer.low_res, self.serial[i].low_res)
+                self.same(answer.scores, self.serial[i].scores)
+
+    def test_gil_is_released(self):
+        """The library waits for a pipe's other end, which only another Python thread opens."""
+        pipe = self.path("pipe")
+        os.mkfifo(pipe)
+        text = ("import os, sys, threading, samc\n"
+                "def load():\n"
+                "    try: samc.Model(sys.argv[1])\n"
+                "    except samc.Error as error: print(type(error).__name__)\n"
+                "thread = threading.Thread(target=load)\n"
+                "thread.start()\n"
+                "os.close(os.open(sys.argv[1], os.O_WRONLY))\n"
+                "thread.join()\n")
+        done = subprocess.run([sys.executable, "-c", text, pipe], capture_output=True, text=True,
+                              timeout=120)
+        self.assertIn("Error", done.stdout, done.stderr)
+
+    def test_closed_while_in_use(self):
+        """Closing frees nothing that a call still uses: each call answers rightly or says closed."""
+        for _ in range(10):
+            model = samc.Model(TINY, threads=1)
+            embedding = model.encode(self.photo)
+            wrong = []
+
+            def work():
+                try:
+                    while True:
+                        got = embedding.predict(POINTS[0], multimask=True)
+                        if not np.array_equal(got.masks, self.serial[0].masks):
+                            wrong.append("another answer")
+                except samc.errors.ClosedError:
+                    pass
+                except Exception as error:
+                    wrong.append(repr(error))
+            threads = [threading.Thread(target=work) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            embedding.predict(POINTS[1])
+            model.close()
+            embedding.close()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(wrong, [])
+
+    def test_fork(self):
+        """A child goes on with the parent's model and embedding; its threads start anew."""
+        read, write = os.pipe()
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                got = self.embedding.predict(POINTS[2], multimask=True)
+                again = self.model.encode(self.photo)
+                good = np.array_equal(got.low_res, self.serial[2].low_res) and \
+                    np.array_equal(again.numpy(), self.embedding.numpy())
+                os.write(write, b"same" if good else b"other")
+                code = 0
+            finally:
+                os._exit(code)
+        os.close(write)
+        with os.fdopen(read, "rb") as pipe:
+            self.assertEqual(pipe.read(), b"same")
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+        self.same(self.embedding.predict(POINTS[2], multimask=True).low_res, self.serial[2].low_res)
+
+    def test_spawn(self):
+        context = multiprocessing.get_context("spawn")
+        queue = context.Queue()
+        process = context.Process(target=answer_in_child, args=(queue,))
+        process.start()
+        got = queue.get(timeout=120)
+        process.join()
+        self.same(got, self.embedding.predict(POINTS[3]).low_res)
+
+
+if __name__ == "__main__":
+    unittest.main()
