@@ -37,7 +37,7 @@ class Handle:
     what : str
         "model", "embedding" or "context", for messages.
     needs : Handle or None
-        What must live as long.
+        What must live as long; the caller is using it.
     """
 
     def __init__(self, pointer, free: Callable, what: str, needs: Handle | None = None) -> None:
@@ -45,15 +45,15 @@ class Handle:
         self._free, self._needs = free, needs
         self._holders, self._closed = 1, False
         if needs is not None:
-            needs.hold()
+            needs.hold(even_closed=True)  # closed since the call began: the pointer is still good
 
     @property
     def closed(self) -> bool:
         return self._closed
 
-    def hold(self) -> None:
+    def hold(self, even_closed: bool = False) -> None:
         with _lock:
-            if self._closed:
+            if self._closed and not even_closed:
                 raise ClosedError(f"the {self.what} is closed")
             self._holders += 1
 

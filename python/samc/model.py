@@ -24,6 +24,14 @@ _context_lock = threading.Lock()
 _shared_context: Handle | None = None
 
 
+def _new_lock() -> None:
+    global _context_lock
+    _context_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_new_lock)
+
+
 def _context(threads: int | None, kernels: str | None) -> Handle:
     """Worker threads: one context for all models that do not ask for their own."""
     global _shared_context
@@ -96,8 +104,8 @@ class Model(Owner):
                 name = os.fsencode(default_model() if path is None else path)
                 ticks.call("samc_model_load", threads_pointer, name, byref(options),
                            byref(pointer))
-        self._context = context
-        self._handle = Handle(pointer, lib.samc_model_free, "model", context)
+            self._context = context
+            self._handle = Handle(pointer, lib.samc_model_free, "model", context)
         info = s.ModelInfo()
         call("samc_model_get_info", pointer, byref(info))
         self.info = ModelInfo(info)

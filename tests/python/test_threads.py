@@ -85,6 +85,16 @@ class Threads(Case):
                 thread.join()
             self.assertEqual(wrong, [])
 
+    def test_closed_while_encoding(self):
+        """An encoding that began before close() ends well, and its embedding frees both."""
+        model = samc.Model(TINY, threads=1)
+        embedding = model.encode(self.photo, progress=lambda done: model.close())
+        self.same(embedding.numpy(), self.embedding.numpy())
+        with self.assertRaisesRegex(samc.errors.ClosedError, "the model is closed"):
+            embedding.predict(POINTS[0])
+        embedding.close()
+        self.assertEqual(model._handle._holders, 0)
+
     def test_fork(self):
         """A child goes on with the parent's model and embedding; its threads start anew."""
         read, write = os.pipe()
