@@ -3,7 +3,8 @@
 """Counts how often one click on a part of a person (a shirt) yields the part and the whole person:
 `make click-parts DIR=...`.
 
-usage: click_parts.py --samc BINARY [--model M] [--part shirt] [--photos 100] [--auto] DIR
+usage: click_parts.py --samc BINARY [--model M] [--part shirt] [--photos 100]
+                      [--auto [--auto-options='--pred-iou-thresh 0.5 ...']] DIR
 
 DIR holds photos ID.jpg with label maps ID.png and labels.txt (value k is line k + 1; 0 is nothing),
 as those of Clothing Co-Parsing. Taken are the first photos in which the part covers 1% or more. The
@@ -80,11 +81,11 @@ def by_click(binary: str, model: list, photos: list) -> dict:
     return masks
 
 
-def by_auto(binary: str, model: list, photos: list) -> dict:
+def by_auto(binary: str, model: list, photos: list, words: list) -> dict:
     masks = {}
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([binary, "auto", *model, *[p[0] for p in photos], "-o", folder, "--format",
-                        "sa1b"], check=True)
+                        "sa1b", *words], check=True)
         for path, *_ in photos:
             stem = os.path.splitext(os.path.basename(path))[0]
             with open(os.path.join(folder, stem + ".json"), encoding="utf-8") as file:
@@ -111,6 +112,7 @@ def main() -> int:
     parser.add_argument("--part", default="shirt")
     parser.add_argument("--photos", type=int, default=100)
     parser.add_argument("--auto", action="store_true")
+    parser.add_argument("--auto-options", default="", help="more options of `samc auto`")
     options = parser.parse_args()
     model = ["-m", options.model] if options.model else []
     photos = choose(options.folder, options.part, options.photos)
@@ -122,7 +124,8 @@ def main() -> int:
     clicks = by_click(options.samc, model, photos)
     print_counts("three masks", photos, clicks, options.part)
     if options.auto:
-        everything = by_auto(options.samc, model, photos)
+        everything = by_auto(options.samc, model, photos, options.auto_options.split())
+        print(f"everything: {sum(map(len, everything.values()))} masks in all")
         print_counts("everything", photos, everything, options.part)
         print_counts("either", photos, {p[0]: clicks[p[0]] + everything[p[0]] for p in photos},
                      options.part)

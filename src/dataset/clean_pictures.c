@@ -63,7 +63,8 @@ static samc_status read_table(const char *path, table *t, samc_error *error)
     size_t at = 0;
 
     SAMC_TRY(samc_file_map(path, &t->file, error));
-    read_row(t, &at, &t->head);
+    if (t->file.size)
+        read_row(t, &at, &t->head);
     if (t->head.length < strlen(head) || memcmp(t->head.text, head, strlen(head)) != 0)
         return SAMC_FAIL(error, FORMAT, "cannot read %s: its first line is not %s...", path, head);
     SAMC_TRY(samc_alloc_zero(MASKS_MAX, sizeof *t->rows, &t->rows, error));

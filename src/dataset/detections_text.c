@@ -20,11 +20,12 @@
  * is none. */
 static int next_line(const char *text, size_t size, size_t *at, char line[LINE_MAX_BYTES])
 {
-    const char *from = text + *at, *newline;
+    const char *from, *newline;
     size_t length;
 
-    if (*at >= size)
+    if (*at >= size) /* also of an empty file, which has no text at all */
         return 0;
+    from = text + *at;
     newline = memchr(from, '\n', size - *at);
     length = newline ? (size_t)(newline - from) : size - *at;
     *at += length + 1;
