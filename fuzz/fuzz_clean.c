@@ -91,8 +91,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void)samc_clean_amg_folder(&job, path_of("in"), path_of("out"), &error);
     } else if (samc_clean_json_file(&job, write_input("in/x.json", data + 1, size - 1),
                                     path_of("out/x.json"), &error) == SAMC_OK) {
-        if (samc_clean_json_file(&job, path_of("out/x.json"), path_of("out/y.json"), &error) !=
-            SAMC_OK)
+        samc_status again = samc_clean_json_file(&job, path_of("out/x.json"), path_of("out/y.json"),
+                                                 &error);
+
+        /* a list whose masks with a size all went does not say how large its photo is */
+        if (again != SAMC_OK && again != SAMC_ERROR_FORMAT)
             abort();
     }
     return 0;

@@ -192,7 +192,7 @@ static samc_status clean_photo(samc_clean_job *job, json_t *root, const char *in
     json_int_t height = json_integer_value(json_object_get(image, "height"));
     json_int_t width = json_integer_value(json_object_get(image, "width"));
 
-    if (!json_is_array(list))
+    if (!json_is_array(list) || (list != root && !json_is_object(image)))
         return SAMC_FAIL(error, FORMAT,
                          "it is neither SA-1B's JSON, nor COCO's, nor a list of masks");
     if (!image)
