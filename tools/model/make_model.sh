@@ -62,7 +62,7 @@ if [ -e "$folder/checkpoint.safetensors" ] || [ -e "$folder/checkpoint.safetenso
     "$samc" train "$here/recipe.json" -o "$folder" --resume "$@" || status=$?
 else
     "$samc" train "$here/recipe.json" -o "$folder" --from "$here/../../models/samc-default.safetensors" \
-        --rate 2e-4 --centre 0.3 --bf16 $bf16 "$@" || status=$?
+        --centre 0.3 --box 0.55 --box-noise 0.06 --bf16 $bf16 "$@" || status=$?
 fi
 # stopped by Ctrl-C or SIGTERM is as good as done
 [ $status -eq 0 ] || [ $status -eq 130 ] || [ $status -eq 143 ] || exit $status
