@@ -301,6 +301,7 @@ typedef struct auto_run {
     cli_coco coco;
     double started;
     size_t todo, begun; /* photos of this shard that are not there yet */
+    size_t finished, masks;
 } auto_run;
 
 typedef struct photo_job {
@@ -415,6 +416,10 @@ static int work_on(auto_run *r, size_t index)
 
     r->begun++;
     status = work(&job, r, &error);
+    if (status == SAMC_OK) {
+        r->finished++;
+        r->masks += job.found.count;
+    }
     cli_found_free(&job.found);
     samc_embedding_free(job.embedding);
     samc_photo_free(&job.photo);
@@ -517,6 +522,18 @@ static int work_on_all(auto_run *r)
     return code;
 }
 
+/* Nothing at all is rarely what somebody wanted, and easily mended. */
+static void tell_of_nothing(const auto_run *r)
+{
+    if (r->finished == 0 || r->masks > 0)
+        return;
+    cli_note("samc: note: no mask reached --pred-iou-thresh %g and --stability-score-thresh %g%s",
+             (double)r->w->generate.pred_iou_thresh, (double)r->w->generate.stability_score_thresh,
+             r->w->session.model ? ""
+                                 : ": they are for Meta's models; samc's own small one wants about "
+                                   "0.3 for both");
+}
+
 static int check_model(const auto_run *r)
 {
     samc_model_info info = SAMC_MODEL_INFO_INIT;
@@ -552,6 +569,7 @@ static int run_all(const wishes *w)
         code = check_model(&r);
     if (code == CLI_OK) {
         code = work_on_all(&r);
+        tell_of_nothing(&r);
         if (coco && code <= CLI_FAILED && write_coco(&r, &error) != SAMC_OK) {
             cli_error("%s", error.message);
             code = CLI_OUTPUT;

@@ -186,8 +186,10 @@ class Layouts(Auto):
         self.assertGreaterEqual(picture("one", "a_sidebyside.png")[0], 96)
 
     def test_no_masks(self):
-        self.auto("a.png", "--pred-iou-thresh", "100", "-o", "out", "--format",
-                  "amg,coco,labelmap,overlay,sidebyside,grid")
+        done = self.auto("a.png", "--pred-iou-thresh", "100", "-o", "out", "--format",
+                         "amg,coco,labelmap,overlay,sidebyside,grid")
+        self.assertIn("no mask reached --pred-iou-thresh 100", done.err)
+        self.assertNotIn("no mask", self.auto("a.png", "-o", "some").err)
         self.assertEqual(self.files("out/a"), ["metadata.csv"])
         self.assertEqual(self.load("out", "coco.json")["annotations"], [])
 
