@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/attention_grad.h"
 
+#include "train/tiles.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -8,17 +10,16 @@
 #define TILE_SCORES ((int64_t)65536)
 #define MIN_QUERIES 64
 
-/* The scratch of one lane; Q stands for the queries of a tile. */
-typedef struct lane_scratch {
+/* The scratch of one tile; Q stands for the queries that it takes at a time. */
+typedef struct scratch {
     float *q, *k, *v, *dout, *dk, *dv; /* gathered: [n][head_dim] */
     float *scores, *dscores;           /* [Q][n_keys] */
     float *rel_h, *rel_w;              /* [Q][2 * window - 1] */
     float *drel_h, *drel_w;
     float *bias;
-    float *out;     /* [Q][head_dim] */
-    samc_call call; /* products run on the lane's own thread */
-    samc_train_call t;
-} lane_scratch;
+    float *out;               /* [Q][head_dim] */
+    const samc_train_call *t; /* the tile's own */
+} scratch;
 
 typedef struct batch_job {
     const samc_kernels *kernels;
@@ -27,11 +28,8 @@ typedef struct batch_job {
     const float *out, *dout, *lse_in;
     float *out_rows, *lse;
     int64_t out_stride;
-    lane_scratch *lanes;
-    float *pad_parts;    /* [groups][heads][2][head_dim] */
-    float *table_parts;  /* [groups][heads][2][(2 * window - 1) * head_dim] */
-    samc_status *status; /* [groups * heads] */
-    int64_t queries;     /* Q */
+    float *pad_parts;   /* [groups][heads][2][head_dim] */
+    float *table_parts; /* [groups][heads][2][(2 * window - 1) * head_dim] */
 } batch_job;
 
 static int64_t smaller(int64_t a, int64_t b)
@@ -49,12 +47,52 @@ static int64_t key_row(const samc_attention_batch *a, int64_t group, int64_t i)
     return a->k_rows ? a->k_rows[group * a->n_keys + i] : group * a->n_keys + i;
 }
 
+/* Queries of a tile at a time. */
+static int64_t queries_of(const samc_attention_batch *a)
+{
+    const int64_t fit = TILE_SCORES / a->n_keys;
+
+    return smaller(fit > MIN_QUERIES ? fit : MIN_QUERIES, a->n_queries);
+}
+
+static samc_status take_scratch(const samc_attention_batch *a, const samc_train_call *own,
+                                scratch *s)
+{
+    const int64_t hd = a->head_dim, size = a->window ? 2 * a->window - 1 : 1;
+    const int64_t queries = queries_of(a);
+    const struct {
+        float **array;
+        int64_t floats;
+    } wanted[] = {
+        {&s->q, queries * hd},
+        {&s->k, a->n_keys * hd},
+        {&s->v, a->n_keys * hd},
+        {&s->dout, queries * hd},
+        {&s->dk, a->n_keys * hd},
+        {&s->dv, a->n_keys * hd},
+        {&s->scores, queries * a->n_keys},
+        {&s->dscores, queries * a->n_keys},
+        {&s->rel_h, queries * size},
+        {&s->rel_w, queries * size},
+        {&s->drel_h, queries * size},
+        {&s->drel_w, queries * size},
+        {&s->bias, a->n_keys},
+        {&s->out, queries * hd},
+    };
+
+    s->t = own;
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+        SAMC_TRY(samc_arena_take(own->call->arena, (size_t)wanted[i].floats, sizeof(float),
+                                 wanted[i].array, NULL));
+    return SAMC_OK;
+}
+
 /* ---------------------------------------------------------------------------- small products */
 
 enum { SET, ADD };
 
 /* C [m][n] = or += A [m][k] B [k][n], all in dense rows. */
-static samc_status rows_by_rows(lane_scratch *s, int64_t m, int64_t n, int64_t k, const float *a,
+static samc_status rows_by_rows(scratch *s, int64_t m, int64_t n, int64_t k, const float *a,
                                 const float *b, float *c, int how)
 {
     const samc_product p = {.m = m,
@@ -67,21 +105,21 @@ static samc_status rows_by_rows(lane_scratch *s, int64_t m, int64_t n, int64_t k
                             .c_stride = n,
                             .accumulate = how};
 
-    return samc_train_product(&s->t, &p, b, n, 1);
+    return samc_train_product(s->t, &p, b, n, 1);
 }
 
 /* C [m][n] = A [m][k] B^T, B [n][k]. */
-static samc_status rows_by_columns(lane_scratch *s, int64_t m, int64_t n, int64_t k, const float *a,
+static samc_status rows_by_columns(scratch *s, int64_t m, int64_t n, int64_t k, const float *a,
                                    const float *b, float *c)
 {
     const samc_product p = {
         .m = m, .n = n, .k = k, .a = a, .a_row = k, .a_column = 1, .c = c, .c_stride = n};
 
-    return samc_train_product(&s->t, &p, b, 1, k);
+    return samc_train_product(s->t, &p, b, 1, k);
 }
 
 /* C [m][n] += A^T B, A [k][m], B [k][n]. */
-static samc_status columns_by_rows(lane_scratch *s, int64_t m, int64_t n, int64_t k, const float *a,
+static samc_status columns_by_rows(scratch *s, int64_t m, int64_t n, int64_t k, const float *a,
                                    const float *b, float *c)
 {
     const samc_product p = {.m = m,
@@ -94,12 +132,12 @@ static samc_status columns_by_rows(lane_scratch *s, int64_t m, int64_t n, int64_
                             .c_stride = n,
                             .accumulate = ADD};
 
-    return samc_train_product(&s->t, &p, b, n, 1);
+    return samc_train_product(s->t, &p, b, n, 1);
 }
 
 /* ---------------------------------------------------------------------------- gathering */
 
-static void gather_keys(const batch_job *job, int64_t group, int64_t head, lane_scratch *s)
+static void gather_keys(const batch_job *job, int64_t group, int64_t head, scratch *s)
 {
     const samc_attention_batch *a = job->a;
     const int64_t hd = a->head_dim;
@@ -131,7 +169,7 @@ static void gather_queries(const batch_job *job, int64_t group, int64_t head, in
 }
 
 /* The bias of query i of the tile (i-th of the group: `index`) over all keys. */
-static void relative_bias(const batch_job *job, const lane_scratch *s, int64_t i, int64_t index,
+static void relative_bias(const batch_job *job, const scratch *s, int64_t i, int64_t index,
                           float *bias)
 {
     const int64_t window = job->a->window, size = 2 * window - 1;
@@ -144,7 +182,7 @@ static void relative_bias(const batch_job *job, const lane_scratch *s, int64_t i
 }
 
 /* Scores of a tile of queries, scaled and biased. */
-static samc_status tile_scores(const batch_job *job, lane_scratch *s, int64_t first, int64_t m)
+static samc_status tile_scores(const batch_job *job, scratch *s, int64_t first, int64_t m)
 {
     const samc_attention_batch *a = job->a;
     const int64_t hd = a->head_dim, size = 2 * a->window - 1;
@@ -165,8 +203,8 @@ static samc_status tile_scores(const batch_job *job, lane_scratch *s, int64_t fi
 
 /* ---------------------------------------------------------------------------- forward */
 
-static samc_status forward_queries(const batch_job *job, lane_scratch *s, int64_t task,
-                                   int64_t first, int64_t m)
+static samc_status forward_queries(const batch_job *job, scratch *s, int64_t task, int64_t first,
+                                   int64_t m)
 {
     const samc_attention_batch *a = job->a;
     const int64_t group = task / a->heads, head = task % a->heads, hd = a->head_dim;
@@ -191,23 +229,24 @@ static samc_status forward_queries(const batch_job *job, lane_scratch *s, int64_
     return SAMC_OK;
 }
 
-static void forward_tile(void *arg, int64_t task, int32_t lane)
+static samc_status forward_tile(void *arg, const samc_train_call *own, int64_t task)
 {
     const batch_job *job = arg;
     const samc_attention_batch *a = job->a;
-    lane_scratch *s = &job->lanes[lane];
-    samc_status status = SAMC_OK;
+    const int64_t queries = queries_of(a);
+    scratch s;
 
-    gather_keys(job, task / a->heads, task % a->heads, s);
-    for (int64_t first = 0; first < a->n_queries && status == SAMC_OK; first += job->queries)
-        status = forward_queries(job, s, task, first, smaller(job->queries, a->n_queries - first));
-    job->status[task] = status;
+    SAMC_TRY(take_scratch(a, own, &s));
+    gather_keys(job, task / a->heads, task % a->heads, &s);
+    for (int64_t first = 0; first < a->n_queries; first += queries)
+        SAMC_TRY(forward_queries(job, &s, task, first, smaller(queries, a->n_queries - first)));
+    return SAMC_OK;
 }
 
 /* ---------------------------------------------------------------------------- backward */
 
 /* scores become probabilities, dscores (holding dout V^T) become the gradient of the scores. */
-static void tile_dscores(const batch_job *job, lane_scratch *s, int64_t group, int64_t head,
+static void tile_dscores(const batch_job *job, scratch *s, int64_t group, int64_t head,
                          int64_t first, int64_t m)
 {
     const samc_attention_batch *a = job->a;
@@ -226,22 +265,8 @@ static void tile_dscores(const batch_job *job, lane_scratch *s, int64_t group, i
     }
 }
 
-/* Four sums side by side: an addition need not wait for the one before. */
-static float sum_of(const float *x, int64_t n)
-{
-    float part[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-    int64_t i = 0;
-
-    for (; i + 4 <= n; i += 4)
-        for (int j = 0; j < 4; j++)
-            part[j] += x[i + j];
-    for (; i < n; i++)
-        part[0] += x[i];
-    return (part[0] + part[1]) + (part[2] + part[3]);
-}
-
 /* The tables' part: sums of dscores over key rows and columns, by distance. */
-static samc_status tile_relative(const batch_job *job, lane_scratch *s, int64_t task, int64_t first,
+static samc_status tile_relative(const batch_job *job, scratch *s, int64_t task, int64_t first,
                                  int64_t m, float *dq)
 {
     const samc_attention_batch *a = job->a;
@@ -260,7 +285,7 @@ static samc_status tile_relative(const batch_job *job, lane_scratch *s, int64_t 
             for (int64_t kx = 0; kx < window; kx++)
                 s->bias[kx] += d[ky * window + kx];
         for (int64_t k = 0; k < window; k++) {
-            h[-k] = sum_of(d + k * window, window);
+            h[-k] = samc_sum(d + k * window, window);
             w[-k] = s->bias[k];
         }
     }
@@ -271,7 +296,7 @@ static samc_status tile_relative(const batch_job *job, lane_scratch *s, int64_t 
     return columns_by_rows(s, size, hd, m, s->drel_w, s->q, tables + size * hd);
 }
 
-static void scatter_keys(const batch_job *job, int64_t group, int64_t head, const lane_scratch *s)
+static void scatter_keys(const batch_job *job, int64_t group, int64_t head, const scratch *s)
 {
     const samc_attention_batch *a = job->a;
     const int64_t hd = a->head_dim;
@@ -294,8 +319,8 @@ static void scatter_keys(const batch_job *job, int64_t group, int64_t head, cons
     }
 }
 
-static samc_status backward_queries(const batch_job *job, lane_scratch *s, int64_t task,
-                                    int64_t first, int64_t m)
+static samc_status backward_queries(const batch_job *job, scratch *s, int64_t task, int64_t first,
+                                    int64_t m)
 {
     const samc_attention_batch *a = job->a;
     const int64_t group = task / a->heads, head = task % a->heads, hd = a->head_dim;
@@ -325,100 +350,37 @@ static samc_status backward_queries(const batch_job *job, lane_scratch *s, int64
     return SAMC_OK;
 }
 
-static void backward_tile(void *arg, int64_t task, int32_t lane)
+static samc_status backward_tile(void *arg, const samc_train_call *own, int64_t task)
 {
     const batch_job *job = arg;
     const samc_attention_batch *a = job->a;
-    const int64_t hd = a->head_dim;
-    lane_scratch *s = &job->lanes[lane];
-    samc_status status = SAMC_OK;
+    const size_t keys = (size_t)(a->n_keys * a->head_dim);
+    const int64_t queries = queries_of(a);
+    scratch s;
 
-    gather_keys(job, task / a->heads, task % a->heads, s);
-    memset(s->dk, 0, (size_t)(a->n_keys * hd) * sizeof *s->dk);
-    memset(s->dv, 0, (size_t)(a->n_keys * hd) * sizeof *s->dv);
-    for (int64_t first = 0; first < a->n_queries && status == SAMC_OK; first += job->queries)
-        status = backward_queries(job, s, task, first, smaller(job->queries, a->n_queries - first));
-    scatter_keys(job, task / a->heads, task % a->heads, s);
-    job->status[task] = status;
+    SAMC_TRY(take_scratch(a, own, &s));
+    gather_keys(job, task / a->heads, task % a->heads, &s);
+    memset(s.dk, 0, keys * sizeof *s.dk);
+    memset(s.dv, 0, keys * sizeof *s.dv);
+    for (int64_t first = 0; first < a->n_queries; first += queries)
+        SAMC_TRY(backward_queries(job, &s, task, first, smaller(queries, a->n_queries - first)));
+    scatter_keys(job, task / a->heads, task % a->heads, &s);
+    return SAMC_OK;
 }
 
 /* ---------------------------------------------------------------------------- entry points */
-
-static samc_status begin(const samc_train_call *t, batch_job *job)
-{
-    const samc_attention_batch *a = job->a;
-    const int64_t hd = a->head_dim, size = a->window ? 2 * a->window - 1 : 1;
-    const int64_t fit = TILE_SCORES / a->n_keys > MIN_QUERIES ? TILE_SCORES / a->n_keys
-                                                              : MIN_QUERIES;
-    const int64_t queries = smaller(fit, a->n_queries);
-    const int32_t lanes = samc_threads_count(t->call->threads);
-    samc_arena *arena = t->call->arena;
-
-    job->queries = queries;
-    SAMC_TRY(samc_arena_take(arena, (size_t)(a->groups * a->heads), sizeof *job->status,
-                             &job->status, t->error));
-    SAMC_TRY(samc_arena_take(arena, (size_t)lanes, sizeof *job->lanes, &job->lanes, t->error));
-    for (int32_t lane = 0; lane < lanes; lane++) {
-        lane_scratch *s = &job->lanes[lane];
-        const struct {
-            float **array;
-            int64_t floats;
-        } wanted[] = {
-            {&s->q, queries * hd},
-            {&s->k, a->n_keys * hd},
-            {&s->v, a->n_keys * hd},
-            {&s->dout, queries * hd},
-            {&s->dk, a->n_keys * hd},
-            {&s->dv, a->n_keys * hd},
-            {&s->scores, queries * a->n_keys},
-            {&s->dscores, queries * a->n_keys},
-            {&s->rel_h, queries * size},
-            {&s->rel_w, queries * size},
-            {&s->drel_h, queries * size},
-            {&s->drel_w, queries * size},
-            {&s->bias, a->n_keys},
-            {&s->out, queries * hd},
-        };
-
-        for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
-            SAMC_TRY(samc_arena_take(arena, (size_t)wanted[i].floats, sizeof(float),
-                                     wanted[i].array, t->error));
-        s->call = (samc_call){.kernels = t->call->kernels, .arena = &t->lanes[lane]};
-        s->t = (samc_train_call){&s->call, t->params, NULL, t->bf16, NULL};
-    }
-    return SAMC_OK;
-}
-
-/* Runs a tile for every head of every group. */
-static samc_status run_tasks(const samc_train_call *t, batch_job *job, samc_tile_fn tile)
-{
-    const int64_t tasks = job->a->groups * job->a->heads;
-
-    samc_threads_run(t->call->threads, tasks, tile, job);
-    for (int64_t i = 0; i < tasks; i++)
-        if (job->status[i] != SAMC_OK)
-            return samc_error_set(t->error, job->status[i], "not enough memory for attention");
-    return SAMC_OK;
-}
 
 samc_status samc_attention_batch_forward(const samc_train_call *t,
                                          const samc_attention_batch *attention, float *out,
                                          int64_t out_stride, float *lse)
 {
-    const samc_arena_mark mark = samc_arena_here(t->call->arena);
     batch_job job = {.kernels = t->call->kernels,
                      .a = attention,
                      .out_rows = out,
                      .out_stride = out_stride,
                      .lse = lse};
-    samc_status status = SAMC_OK;
 
-    SAMC_CHECK(begin(t, &job));
-    status = run_tasks(t, &job, forward_tile);
-
-cleanup:
-    samc_arena_give_back(t->call->arena, mark);
-    return status;
+    return samc_train_tiles(t, attention->groups * attention->heads, forward_tile, &job);
 }
 
 /* Adds the groups' parts [groups][heads][count] of head h to sum[h * head_step ...], in order. */
@@ -448,7 +410,6 @@ samc_status samc_attention_batch_backward(const samc_train_call *t, const samc_a
                      .lse_in = lse};
     samc_status status = SAMC_OK;
 
-    SAMC_CHECK(begin(t, &job));
     if (gradients->dpad_k) {
         SAMC_CHECK(samc_arena_take(t->call->arena, (size_t)(tasks * 2 * hd), sizeof(float),
                                    &job.pad_parts, t->error));
@@ -459,7 +420,7 @@ samc_status samc_attention_batch_backward(const samc_train_call *t, const samc_a
                                    &job.table_parts, t->error));
         memset(job.table_parts, 0, (size_t)(tasks * 2 * table) * sizeof(float));
     }
-    SAMC_CHECK(run_tasks(t, &job, backward_tile));
+    SAMC_CHECK(samc_train_tiles(t, tasks, backward_tile, &job));
     if (gradients->dpad_k) {
         add_parts(a, job.pad_parts, 2 * hd, hd, hd, gradients->dpad_k);
         add_parts(a, job.pad_parts + hd, 2 * hd, hd, hd, gradients->dpad_v);

@@ -36,50 +36,16 @@ typedef struct head_products {
     int64_t a_step, b_step, c_step, bias_step;
 } head_products;
 
-typedef struct head_job {
-    const samc_train_call *t;
-    const head_products *p;
-    samc_status *status; /* [heads] */
-} head_job;
-
-static void head_tile(void *arg, int64_t h, int32_t lane)
+static samc_status head_tile(void *job, const samc_train_call *own, int64_t h)
 {
-    const head_job *job = arg;
-    const head_products *p = job->p;
-    const samc_call call = {.kernels = job->t->call->kernels, .arena = &job->t->lanes[lane]};
-    const samc_train_call t = {&call, job->t->params, NULL, job->t->bf16, NULL};
+    const head_products *p = job;
     samc_product product = p->product;
 
     product.a += h * p->a_step;
     product.c += h * p->c_step;
     if (product.bias)
         product.bias += h * p->bias_step;
-    job->status[h] = samc_train_product(&t, &product, p->b + h * p->b_step, p->b_row, p->b_column);
-}
-
-/* Passes on what a tile could not do. */
-samc_status samc_cross_failure(const samc_train_call *t, const samc_status *status, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        if (status[i] != SAMC_OK)
-            return samc_error_set(t->error, status[i], "not enough memory for cross attention");
-    return SAMC_OK;
-}
-
-static samc_status run_heads(const samc_train_call *t, int64_t heads, const head_products *products)
-{
-    const samc_arena_mark mark = samc_arena_here(t->call->arena);
-    head_job job = {t, products, NULL};
-    samc_status status = SAMC_OK;
-
-    SAMC_CHECK(
-        samc_arena_take(t->call->arena, (size_t)heads, sizeof *job.status, &job.status, t->error));
-    samc_threads_run(t->call->threads, heads, head_tile, &job);
-    status = samc_cross_failure(t, job.status, heads);
-
-cleanup:
-    samc_arena_give_back(t->call->arena, mark);
-    return status;
+    return samc_train_product(own, &product, p->b + h * p->b_step, p->b_row, p->b_column);
 }
 
 /* absorbed [N n H][E] = x [N n][I], head by head, by W: element (c, j) of head 0's [d][E] at
@@ -87,22 +53,22 @@ cleanup:
 samc_status samc_cross_absorb(const samc_train_call *t, const samc_cross_sizes *s, const float *x,
                               const float *w, int64_t w_row, int64_t w_column, float *absorbed)
 {
-    const head_products p = {.product = {.m = s->rows,
-                                         .n = s->e,
-                                         .k = s->d,
-                                         .a = x,
-                                         .a_row = s->inner,
-                                         .a_column = 1,
-                                         .c = absorbed,
-                                         .c_stride = s->heads * s->e},
-                             .b = w,
-                             .b_row = w_row,
-                             .b_column = w_column,
-                             .a_step = s->d,
-                             .b_step = s->d * w_row,
-                             .c_step = s->e};
+    head_products p = {.product = {.m = s->rows,
+                                   .n = s->e,
+                                   .k = s->d,
+                                   .a = x,
+                                   .a_row = s->inner,
+                                   .a_column = 1,
+                                   .c = absorbed,
+                                   .c_stride = s->heads * s->e},
+                       .b = w,
+                       .b_row = w_row,
+                       .b_column = w_column,
+                       .a_step = s->d,
+                       .b_step = s->d * w_row,
+                       .c_step = s->e};
 
-    return run_heads(t, s->heads, &p);
+    return samc_train_tiles(t, s->heads, head_tile, &p);
 }
 
 /* The other way: x [N n][I] = wide [N n H][E] by W^T (+ bias [I], or NULL). */
@@ -110,100 +76,91 @@ samc_status samc_cross_release(const samc_train_call *t, const samc_cross_sizes 
                                const float *wide, const float *w, int64_t w_row, int64_t w_column,
                                const float *bias, float *x)
 {
-    const head_products p = {.product = {.m = s->rows,
-                                         .n = s->d,
-                                         .k = s->e,
-                                         .a = wide,
-                                         .a_row = s->heads * s->e,
-                                         .a_column = 1,
-                                         .bias = bias,
-                                         .c = x,
-                                         .c_stride = s->inner},
-                             .b = w,
-                             .b_row = w_column,
-                             .b_column = w_row,
-                             .a_step = s->e,
-                             .b_step = s->d * w_row,
-                             .c_step = s->d,
-                             .bias_step = s->d};
+    head_products p = {.product = {.m = s->rows,
+                                   .n = s->d,
+                                   .k = s->e,
+                                   .a = wide,
+                                   .a_row = s->heads * s->e,
+                                   .a_column = 1,
+                                   .bias = bias,
+                                   .c = x,
+                                   .c_stride = s->inner},
+                       .b = w,
+                       .b_row = w_column,
+                       .b_column = w_row,
+                       .a_step = s->e,
+                       .b_step = s->d * w_row,
+                       .c_step = s->d,
+                       .bias_step = s->d};
 
-    return run_heads(t, s->heads, &p);
+    return samc_train_tiles(t, s->heads, head_tile, &p);
 }
 
 /* dW [I][E] += x^T wide, head by head. */
 samc_status samc_cross_weights(const samc_train_call *t, const samc_cross_sizes *s, const float *x,
                                const float *wide, float *dw)
 {
-    const head_products p = {.product = {.m = s->d,
-                                         .n = s->e,
-                                         .k = s->rows,
-                                         .a = x,
-                                         .a_row = 1,
-                                         .a_column = s->inner,
-                                         .c = dw,
-                                         .c_stride = s->e,
-                                         .accumulate = 1},
-                             .b = wide,
-                             .b_row = s->heads * s->e,
-                             .b_column = 1,
-                             .a_step = s->d,
-                             .b_step = s->e,
-                             .c_step = s->d * s->e};
+    head_products p = {.product = {.m = s->d,
+                                   .n = s->e,
+                                   .k = s->rows,
+                                   .a = x,
+                                   .a_row = 1,
+                                   .a_column = s->inner,
+                                   .c = dw,
+                                   .c_stride = s->e,
+                                   .accumulate = 1},
+                       .b = wide,
+                       .b_row = s->heads * s->e,
+                       .b_column = 1,
+                       .a_step = s->d,
+                       .b_step = s->e,
+                       .c_step = s->d * s->e};
 
-    return run_heads(t, s->heads, &p);
+    return samc_train_tiles(t, s->heads, head_tile, &p);
 }
 
 /* dWo [E][I] += values^T, head by head: from dvalues [N n H][E] and v [N n][I]. */
 samc_status samc_cross_answer_weights(const samc_train_call *t, const samc_cross_sizes *s,
                                       const float *dvalues, const float *v, float *dw)
 {
-    const head_products p = {.product = {.m = s->e,
-                                         .n = s->d,
-                                         .k = s->rows,
-                                         .a = dvalues,
-                                         .a_row = 1,
-                                         .a_column = s->heads * s->e,
-                                         .c = dw,
-                                         .c_stride = s->inner,
-                                         .accumulate = 1},
-                             .b = v,
-                             .b_row = s->inner,
-                             .b_column = 1,
-                             .a_step = s->e,
-                             .b_step = s->d,
-                             .c_step = s->d};
+    head_products p = {.product = {.m = s->e,
+                                   .n = s->d,
+                                   .k = s->rows,
+                                   .a = dvalues,
+                                   .a_row = 1,
+                                   .a_column = s->heads * s->e,
+                                   .c = dw,
+                                   .c_stride = s->inner,
+                                   .accumulate = 1},
+                       .b = v,
+                       .b_row = s->inner,
+                       .b_column = 1,
+                       .a_step = s->e,
+                       .b_step = s->d,
+                       .c_step = s->d};
 
-    return run_heads(t, s->heads, &p);
+    return samc_train_tiles(t, s->heads, head_tile, &p);
 }
 
 /* ---------------------------------------------------------------------------- tiles: one prompt */
 
-void samc_local_begin(const samc_train_call *t, const samc_cross_sizes *s, int32_t lane,
-                      samc_local *own)
+samc_status samc_local_position(const samc_train_call *own, const samc_cross_sizes *s,
+                                const float *image, const float *pe, float **sum)
 {
-    own->call = (samc_call){.kernels = t->call->kernels, .arena = &t->lanes[lane]};
-    own->t = (samc_train_call){&own->call, t->params, NULL, t->bf16, NULL};
-    own->s = *s;
-}
+    const int64_t e = s->e;
 
-samc_status samc_local_position(const samc_local *own, const float *image, const float *pe,
-                                float **sum)
-{
-    const int64_t e = own->s.e;
-
-    SAMC_TRY(take(&own->t, own->s.image, e, sum));
-    for (int64_t i = 0; i < own->s.image; i++) {
+    SAMC_TRY(take(own, s->image, e, sum));
+    for (int64_t i = 0; i < s->image; i++) {
         memcpy(*sum + i * e, image + i * e, (size_t)e * sizeof **sum);
-        own->call.kernels->epilogue(*sum + i * e, e, pe + i * e, SAMC_ACT_NONE, NULL);
+        own->call->kernels->epilogue(*sum + i * e, e, pe + i * e, SAMC_ACT_NONE, NULL);
     }
     return SAMC_OK;
 }
 
 /* scores [n H][P] = wide [n H][E] image^T. */
-samc_status samc_local_score(const samc_local *own, const float *wide, const float *image,
-                             float *scores)
+samc_status samc_local_score(const samc_train_call *own, const samc_cross_sizes *s,
+                             const float *wide, const float *image, float *scores)
 {
-    const samc_cross_sizes *s = &own->s;
     const samc_product p = {.m = s->columns,
                             .n = s->image,
                             .k = s->e,
@@ -213,14 +170,13 @@ samc_status samc_local_score(const samc_local *own, const float *wide, const flo
                             .c = scores,
                             .c_stride = s->image};
 
-    return samc_train_product(&own->t, &p, image, 1, s->e);
+    return samc_train_product(own, &p, image, 1, s->e);
 }
 
 /* wide [n H][E] = weights [n H][P] image. */
-samc_status samc_local_gather(const samc_local *own, const float *weights, const float *image,
-                              float *wide)
+samc_status samc_local_gather(const samc_train_call *own, const samc_cross_sizes *s,
+                              const float *weights, const float *image, float *wide)
 {
-    const samc_cross_sizes *s = &own->s;
     const samc_product p = {.m = s->columns,
                             .n = s->e,
                             .k = s->image,
@@ -230,16 +186,15 @@ samc_status samc_local_gather(const samc_local *own, const float *weights, const
                             .c = wide,
                             .c_stride = s->e};
 
-    return samc_train_product(&own->t, &p, image, s->e, 1);
+    return samc_train_product(own, &p, image, s->e, 1);
 }
 
 /* image [P][E] = weights^T [P][count] wide [count][E] + bias + residual; without a residual it is
  * added to. */
-samc_status samc_local_spread(const samc_local *own, int64_t count, const float *weights,
-                              const float *wide, const float *bias, const float *residual,
-                              float *image)
+samc_status samc_local_spread(const samc_train_call *own, const samc_cross_sizes *s, int64_t count,
+                              const float *weights, const float *wide, const float *bias,
+                              const float *residual, float *image)
 {
-    const samc_cross_sizes *s = &own->s;
     const samc_product p = {.m = s->image,
                             .n = s->e,
                             .k = count,
@@ -253,5 +208,5 @@ samc_status samc_local_spread(const samc_local *own, int64_t count, const float 
                             .c_stride = s->e,
                             .accumulate = residual == NULL};
 
-    return samc_train_product(&own->t, &p, wide, s->e, 1);
+    return samc_train_product(own, &p, wide, s->e, 1);
 }

@@ -9,6 +9,7 @@
 #define SAMC_TRAIN_CROSS_PRODUCTS_H
 
 #include "train/cross_attention_grad.h"
+#include "train/tiles.h"
 
 typedef struct samc_cross_sizes {
     int64_t n, heads, d, inner, e, image; /* image: its tokens */
@@ -33,32 +34,19 @@ samc_status samc_cross_weights(const samc_train_call *t, const samc_cross_sizes 
 samc_status samc_cross_answer_weights(const samc_train_call *t, const samc_cross_sizes *s,
                                       const float *wide, const float *x, float *dw);
 
-/* The first of n tiles' statuses that is not OK, with its message. */
-samc_status samc_cross_failure(const samc_train_call *t, const samc_status *status, int64_t n);
-
-/* A tile's own call: no threads, the arena of its lane, no message. */
-typedef struct samc_local {
-    samc_call call;
-    samc_train_call t;
-    samc_cross_sizes s;
-} samc_local;
-
-void samc_local_begin(const samc_train_call *t, const samc_cross_sizes *s, int32_t lane,
-                      samc_local *own);
-
-/* sum [P][E] = image + pe, from the lane's arena. Errors (of all that follow): MEMORY. */
-samc_status samc_local_position(const samc_local *own, const float *image, const float *pe,
-                                float **sum);
+/* sum [P][E] = image + pe, from the tile's arena. Errors (of all that follow): MEMORY. */
+samc_status samc_local_position(const samc_train_call *own, const samc_cross_sizes *s,
+                                const float *image, const float *pe, float **sum);
 /* scores [n H][P] = wide [n H][E] image^T. */
-samc_status samc_local_score(const samc_local *own, const float *wide, const float *image,
-                             float *scores);
+samc_status samc_local_score(const samc_train_call *own, const samc_cross_sizes *s,
+                             const float *wide, const float *image, float *scores);
 /* wide [n H][E] = weights [n H][P] image. */
-samc_status samc_local_gather(const samc_local *own, const float *weights, const float *image,
-                              float *wide);
+samc_status samc_local_gather(const samc_train_call *own, const samc_cross_sizes *s,
+                              const float *weights, const float *image, float *wide);
 /* image [P][E] = weights^T [P][count] wide [count][E] + bias + residual; where residual is NULL
  * it is added to what image holds (and bias is NULL). */
-samc_status samc_local_spread(const samc_local *own, int64_t count, const float *weights,
-                              const float *wide, const float *bias, const float *residual,
-                              float *image);
+samc_status samc_local_spread(const samc_train_call *own, const samc_cross_sizes *s, int64_t count,
+                              const float *weights, const float *wide, const float *bias,
+                              const float *residual, float *image);
 
 #endif

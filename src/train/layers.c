@@ -12,8 +12,9 @@
 #define TILE_NUMBERS 16384
 /* Numbers that are copied and then worked on while they are in the L1 cache. */
 #define COPIED 2048
-/* Partial sums of a dot product: what the compiler keeps in vectors. */
+/* Partial sums of a dot product and of a sum: what the compiler keeps in vectors. */
 #define DOT_PARTS 16
+#define SUM_PARTS 8
 
 static const samc_param *find(const samc_params *params, const char *prefix, const char *part,
                               samc_error *error)
@@ -111,6 +112,21 @@ float samc_dot(const float *a, const float *b, int64_t n)
         sum += part[j];
     for (; i < n; i++)
         sum += a[i] * b[i];
+    return sum;
+}
+
+float samc_sum(const float *x, int64_t n)
+{
+    float part[SUM_PARTS] = {0}, sum = 0.0f;
+    int64_t i = 0;
+
+    for (; i + SUM_PARTS <= n; i += SUM_PARTS)
+        for (int64_t j = 0; j < SUM_PARTS; j++)
+            part[j] += x[i + j];
+    for (int64_t j = 0; j < SUM_PARTS; j++)
+        sum += part[j];
+    for (; i < n; i++)
+        sum += x[i];
     return sum;
 }
 

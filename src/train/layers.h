@@ -69,8 +69,9 @@ void samc_activation_backward(const samc_train_call *t, samc_activation act, int
 /* y += x over n numbers. */
 void samc_rows_add(const samc_train_call *t, int64_t n, const float *x, float *y);
 
-/* The sum of a[i] * b[i], i < n, in a fixed order. */
+/* The sum of a[i] * b[i], and that of x[i], i < n, in a fixed order. */
 float samc_dot(const float *a, const float *b, int64_t n);
+float samc_sum(const float *x, int64_t n);
 
 /* sums [n] += the sum over the m rows of x [m][n], row stride `stride`. Errors: MEMORY. */
 samc_status samc_column_sums(const samc_train_call *t, int64_t m, int64_t n, const float *x,

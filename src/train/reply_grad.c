@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-/* Partial sums: what the compiler keeps in vectors. */
-#define PARTS 16
-
 static samc_status take(const samc_train_call *t, int64_t rows, int64_t columns, float **array)
 {
     return samc_arena_take(t->call->arena, (size_t)rows, (size_t)columns * sizeof(float), array,
@@ -23,53 +20,43 @@ typedef struct reply_job {
                                the sums of dscores (backward) */
     float *dkeys, *dvalues; /* [N n H][E] */
     float *dimage;
-    float *parts;        /* [N][3][E]: of the norm's weight and bias, of the answer's bias */
-    samc_status *status; /* [N] */
+    float *parts; /* [N][3][E]: of the norm's weight and bias, of the answer's bias */
 } reply_job;
 
 /* The softmax of an image token is over a head's n keys: rows h, h + H, … of the scores. */
-static void softmax_heads(const samc_local *own, const float *biases, float *bias, float *weights)
+static void softmax_heads(const samc_train_call *own, const samc_cross_sizes *s,
+                          const float *biases, float *bias, float *weights)
 {
-    const samc_cross_sizes *s = &own->s;
 
     for (int64_t h = 0; h < s->heads; h++) {
         for (int64_t j = 0; j < s->n; j++)
             bias[j] = biases[j * s->heads + h];
-        own->call.kernels->softmax_columns(weights + h * s->image, s->heads * s->image, s->n,
-                                           s->image, s->scale, bias);
+        own->call->kernels->softmax_columns(weights + h * s->image, s->heads * s->image, s->n,
+                                            s->image, s->scale, bias);
     }
 }
 
-static samc_status reply_prompt(const reply_job *job, const samc_local *own, int64_t prompt)
+static samc_status reply_prompt(void *arg, const samc_train_call *own, int64_t prompt)
 {
-    const samc_cross_sizes *s = &own->s;
+    const reply_job *job = arg;
+    const samc_cross_sizes *s = &job->s;
     const samc_reply_cache *c = job->cache;
     const float *values = job->t->params->values;
     const int64_t at = prompt * s->columns * s->e, image_at = prompt * s->image * s->e;
     float *weights = c->weights + prompt * s->columns * s->image, *sum, *bias;
 
-    SAMC_TRY(samc_local_position(own, c->image + image_at, job->pe, &sum));
-    SAMC_TRY(take(&own->t, s->n, 1, &bias));
-    SAMC_TRY(samc_local_score(own, c->keys + at, sum, weights));
-    softmax_heads(own, job->biases + prompt * s->columns, bias, weights);
-    SAMC_TRY(samc_local_spread(own, s->columns, weights, c->values + at, values + job->p->out.bias,
-                               c->image + image_at, c->before + image_at));
+    SAMC_TRY(samc_local_position(own, s, c->image + image_at, job->pe, &sum));
+    SAMC_TRY(take(own, s->n, 1, &bias));
+    SAMC_TRY(samc_local_score(own, s, c->keys + at, sum, weights));
+    softmax_heads(own, s, job->biases + prompt * s->columns, bias, weights);
+    SAMC_TRY(samc_local_spread(own, s, s->columns, weights, c->values + at,
+                               values + job->p->out.bias, c->image + image_at,
+                               c->before + image_at));
     for (int64_t i = 0; i < s->image; i++)
-        own->call.kernels->layer_norm(c->before + image_at + i * s->e, s->e,
-                                      values + job->norm->weight, values + job->norm->bias,
-                                      job->norm->eps, c->after + image_at + i * s->e);
+        own->call->kernels->layer_norm(c->before + image_at + i * s->e, s->e,
+                                       values + job->norm->weight, values + job->norm->bias,
+                                       job->norm->eps, c->after + image_at + i * s->e);
     return SAMC_OK;
-}
-
-static void reply_tile(void *arg, int64_t prompt, int32_t lane)
-{
-    const reply_job *job = arg;
-    const samc_arena_mark mark = samc_arena_here(&job->t->lanes[lane]);
-    samc_local own;
-
-    samc_local_begin(job->t, &job->s, lane, &own);
-    job->status[prompt] = reply_prompt(job, &own, prompt);
-    samc_arena_give_back(&job->t->lanes[lane], mark);
 }
 
 samc_status samc_train_reply_forward(const samc_train_call *t, const samc_train_cross *cross,
@@ -94,8 +81,6 @@ samc_status samc_train_reply_forward(const samc_train_call *t, const samc_train_
     SAMC_TRY(take(t, image_rows, s->e, &cache->before));
     SAMC_TRY(take(t, image_rows, s->e, &cache->after));
     SAMC_TRY(take(t, s->rows, s->heads, &job.biases));
-    SAMC_TRY(samc_arena_take(t->call->arena, (size_t)cross->prompts, sizeof *job.status,
-                             &job.status, t->error));
     SAMC_TRY(samc_dense_forward(t, &p->k, s->rows, cache->k_in, cache->k));
     SAMC_TRY(samc_dense_forward(t, &p->v, s->rows, cache->v_in, cache->v));
     SAMC_TRY(samc_cross_absorb(t, s, cache->k, values + p->q.weight, s->e, 1, cache->keys));
@@ -105,15 +90,13 @@ samc_status samc_train_reply_forward(const samc_train_call *t, const samc_train_
             job.biases[r * s->heads + h] = s->scale * samc_dot(values + p->q.bias + h * s->d,
                                                                cache->k + r * s->inner + h * s->d,
                                                                s->d);
-    samc_threads_run(t->call->threads, cross->prompts, reply_tile, &job);
-    return samc_cross_failure(t, job.status, cross->prompts);
+    return samc_train_tiles(t, cross->prompts, reply_prompt, &job);
 }
 
 /* dweights [n H][P] becomes dscores; sums [n H] theirs over the image, unscaled. */
-static void dsoftmax_heads(const samc_local *own, const float *weights, float *mean, float *d,
+static void dsoftmax_heads(const samc_cross_sizes *s, const float *weights, float *mean, float *d,
                            float *sums)
 {
-    const samc_cross_sizes *s = &own->s;
     const int64_t width = s->heads * s->image;
 
     memset(mean, 0, (size_t)width * sizeof *mean);
@@ -123,35 +106,25 @@ static void dsoftmax_heads(const samc_local *own, const float *weights, float *m
     for (int64_t j = 0; j < s->n; j++)
         for (int64_t i = 0; i < width; i++)
             d[j * width + i] = weights[j * width + i] * (d[j * width + i] - mean[i]) * s->scale;
-    for (int64_t r = 0; r < s->columns; r++) {
-        float part[PARTS] = {0}, sum = 0.0f;
-        int64_t i = 0;
-
-        for (; i + PARTS <= s->image; i += PARTS)
-            for (int64_t k = 0; k < PARTS; k++)
-                part[k] += d[r * s->image + i + k];
-        for (int64_t k = 0; k < PARTS; k++)
-            sum += part[k];
-        for (; i < s->image; i++)
-            sum += d[r * s->image + i];
-        sums[r] = sum;
-    }
+    for (int64_t r = 0; r < s->columns; r++)
+        sums[r] = samc_sum(d + r * s->image, s->image);
 }
 
-static samc_status reply_prompt_back(const reply_job *job, const samc_local *own, int64_t prompt)
+static samc_status reply_prompt_back(void *arg, const samc_train_call *own, int64_t prompt)
 {
-    const samc_cross_sizes *s = &own->s;
-    const samc_kernels *kernels = own->call.kernels;
+    const reply_job *job = arg;
+    const samc_cross_sizes *s = &job->s;
+    const samc_kernels *kernels = own->call->kernels;
     const samc_reply_cache *c = job->cache;
     const int64_t at = prompt * s->columns * s->e, image_at = prompt * s->image * s->e, e = s->e;
     const float *weights = c->weights + prompt * s->columns * s->image;
     float *parts = job->parts + prompt * 3 * e, *dimage = job->dimage + image_at;
     float *sum, *dbefore, *dscores, *mean;
 
-    SAMC_TRY(samc_local_position(own, c->image + image_at, job->pe, &sum));
-    SAMC_TRY(take(&own->t, s->image, e, &dbefore));
-    SAMC_TRY(take(&own->t, s->columns, s->image, &dscores));
-    SAMC_TRY(take(&own->t, s->heads, s->image, &mean));
+    SAMC_TRY(samc_local_position(own, s, c->image + image_at, job->pe, &sum));
+    SAMC_TRY(take(own, s->image, e, &dbefore));
+    SAMC_TRY(take(own, s->columns, s->image, &dscores));
+    SAMC_TRY(take(own, s->heads, s->image, &mean));
     memset(parts, 0, (size_t)(3 * e) * sizeof *parts);
     for (int64_t i = 0; i < s->image; i++) {
         kernels->layer_norm_grad(c->before + image_at + i * e, dimage + i * e, e,
@@ -159,22 +132,11 @@ static samc_status reply_prompt_back(const reply_job *job, const samc_local *own
                                  dbefore + i * e, 0, parts, parts + e);
         kernels->epilogue(parts + 2 * e, e, dbefore + i * e, SAMC_ACT_NONE, NULL);
     }
-    SAMC_TRY(samc_local_gather(own, weights, dbefore, job->dvalues + at));
-    SAMC_TRY(samc_local_score(own, c->values + at, dbefore, dscores));
-    dsoftmax_heads(own, weights, mean, dscores, job->biases + prompt * s->columns);
-    SAMC_TRY(samc_local_gather(own, dscores, sum, job->dkeys + at));
-    return samc_local_spread(own, s->columns, dscores, c->keys + at, NULL, dbefore, dimage);
-}
-
-static void reply_tile_back(void *arg, int64_t prompt, int32_t lane)
-{
-    const reply_job *job = arg;
-    const samc_arena_mark mark = samc_arena_here(&job->t->lanes[lane]);
-    samc_local own;
-
-    samc_local_begin(job->t, &job->s, lane, &own);
-    job->status[prompt] = reply_prompt_back(job, &own, prompt);
-    samc_arena_give_back(&job->t->lanes[lane], mark);
+    SAMC_TRY(samc_local_gather(own, s, weights, dbefore, job->dvalues + at));
+    SAMC_TRY(samc_local_score(own, s, c->values + at, dbefore, dscores));
+    dsoftmax_heads(s, weights, mean, dscores, job->biases + prompt * s->columns);
+    SAMC_TRY(samc_local_gather(own, s, dscores, sum, job->dkeys + at));
+    return samc_local_spread(own, s, s->columns, dscores, c->keys + at, NULL, dbefore, dimage);
 }
 
 /* What the prompts' tiles summed up apart. */
@@ -229,10 +191,7 @@ samc_status samc_train_reply_backward(const samc_train_call *t, const samc_train
     SAMC_CHECK(take(t, s->rows * s->heads, s->e, &job.dvalues));
     SAMC_CHECK(take(t, s->rows, s->heads, &job.biases));
     SAMC_CHECK(take(t, cross->prompts * 3, s->e, &job.parts));
-    SAMC_CHECK(samc_arena_take(t->call->arena, (size_t)cross->prompts, sizeof *job.status,
-                               &job.status, t->error));
-    samc_threads_run(t->call->threads, cross->prompts, reply_tile_back, &job);
-    SAMC_CHECK(samc_cross_failure(t, job.status, cross->prompts));
+    SAMC_CHECK(samc_train_tiles(t, cross->prompts, reply_prompt_back, &job));
     add_reply_parts(&job, cross->prompts);
     SAMC_CHECK(samc_cross_release(t, s, job.dkeys, values + p->q.weight, s->e, 1, NULL, dk));
     SAMC_CHECK(samc_cross_weights(t, s, cache->k, job.dkeys, g + p->q.weight));

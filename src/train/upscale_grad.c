@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/upscale_grad.h"
 
+#include "train/tiles.h"
+
 #include <string.h>
 
 #define NORM_EPS 1e-6f
@@ -36,28 +38,24 @@ typedef struct upscale_job {
     const float *dlogits;   /* backward */
     float *dordered; /* [N P][4 * E / 4]: the gradient of up0's rows before their reordering */
     float *dimage;
-    float *parts;        /* [tiles][parts_size]: see below */
-    int64_t parts_size;  /* dW3 [k3][4 n3], bias 3 [4 n3], norm [2][n0], bias 0 [4 n0], dhyper
+    float *parts;       /* [tiles][parts_size]: see below */
+    int64_t parts_size; /* dW3 [k3][4 n3], bias 3 [4 n3], norm [2][n0], bias 0 [4 n0], dhyper
                            [count][n3] */
-    samc_status *status; /* [tiles] */
 } upscale_job;
 
-/* A block of one prompt's tokens, on its tile's thread. */
+/* A block of one prompt's tokens. */
 typedef struct token_block {
-    samc_call call;
-    samc_train_call t;
     int64_t prompt, first, m; /* tokens first … first + m - 1 of the prompt */
     int64_t row;              /* of the first in the image of all prompts */
 } token_block;
 
-static void begin_block(const upscale_job *job, int64_t tile, int32_t lane, token_block *b)
+static token_block block_of(const upscale_job *job, int64_t tile)
 {
-    b->call = (samc_call){.kernels = job->t->call->kernels, .arena = &job->t->lanes[lane]};
-    b->t = (samc_train_call){&b->call, job->t->params, NULL, job->t->bf16, NULL};
-    b->prompt = tile / job->blocks;
-    b->first = tile % job->blocks * BLOCK;
-    b->m = job->tokens - b->first < BLOCK ? job->tokens - b->first : BLOCK;
-    b->row = b->prompt * job->tokens + b->first;
+    token_block b = {.prompt = tile / job->blocks, .first = tile % job->blocks * BLOCK};
+
+    b.m = job->tokens - b.first < BLOCK ? job->tokens - b.first : BLOCK;
+    b.row = b.prompt * job->tokens + b.first;
+    return b;
 }
 
 static samc_status take(const samc_train_call *t, int64_t rows, int64_t columns, float **array)
@@ -115,11 +113,13 @@ static const float *kept_wide(const upscale_job *job, const token_block *b)
 
 /* ---------------------------------------------------------------------------- forward */
 
-static samc_status upscale_block(const upscale_job *job, const token_block *b)
+static samc_status upscale_block(void *arg, const samc_train_call *own, int64_t tile)
 {
+    const upscale_job *job = arg;
+    const token_block block = block_of(job, tile), *b = &block;
     const samc_train_upscale *up = job->up;
-    const samc_kernels *kernels = b->call.kernels;
-    const float *values = b->t.params->values;
+    const samc_kernels *kernels = own->call->kernels;
+    const float *values = own->params->values;
     const int64_t n0 = up->up0.n, n3 = up->up3.n, m = b->m;
     float *before = job->pass->before + b->row * 4 * n0;
     float *wide = job->pass->wide + b->row * 16 * n3, *ordered, *active;
@@ -131,10 +131,10 @@ static samc_status upscale_block(const upscale_job *job, const token_block *b)
                       .a_column = 1,
                       .c_stride = 4 * n0};
 
-    SAMC_TRY(take(&b->t, 4 * m, 4 * n3 > n0 ? 4 * n3 : n0, &ordered));
-    SAMC_TRY(take(&b->t, 4 * m, n0, &active));
+    SAMC_TRY(take(own, 4 * m, 4 * n3 > n0 ? 4 * n3 : n0, &ordered));
+    SAMC_TRY(take(own, 4 * m, n0, &active));
     p.c = ordered;
-    SAMC_TRY(samc_train_product(&b->t, &p, values + up->up0.weight, 4 * n0, 1));
+    SAMC_TRY(samc_train_product(own, &p, values + up->up0.weight, 4 * n0, 1));
     to_pixels(m, n0, ordered, values + up->up0.bias, before);
     for (int64_t i = 0; i < 4 * m; i++)
         kernels->layer_norm(before + i * n0, n0, values + up->up1.weight, values + up->up1.bias,
@@ -148,7 +148,7 @@ static samc_status upscale_block(const upscale_job *job, const token_block *b)
                        .a_column = 1,
                        .c = ordered,
                        .c_stride = 4 * n3};
-    SAMC_TRY(samc_train_product(&b->t, &p, values + up->up3.weight, 4 * n3, 1));
+    SAMC_TRY(samc_train_product(own, &p, values + up->up3.weight, 4 * n3, 1));
     to_pixels(4 * m, n3, ordered, values + up->up3.bias, wide);
     gelu(kernels, 16 * m * n3, wide, ordered);
     for (int32_t k = 0; k < job->pass->count; k++) {
@@ -159,31 +159,6 @@ static samc_status upscale_block(const upscale_job *job, const token_block *b)
             logits[raster(up->grid, b->first + i / 16, i % 16)] = samc_dot(ordered + i * n3, hyper,
                                                                            n3);
     }
-    return SAMC_OK;
-}
-
-static void forward_tile(void *arg, int64_t tile, int32_t lane)
-{
-    const upscale_job *job = arg;
-    const samc_arena_mark mark = samc_arena_here(&job->t->lanes[lane]);
-    token_block b;
-
-    begin_block(job, tile, lane, &b);
-    job->status[tile] = upscale_block(job, &b);
-    samc_arena_give_back(&job->t->lanes[lane], mark);
-}
-
-/* Runs a tile a block; passes on what one could not do. */
-static samc_status run_tiles(const samc_train_call *t, upscale_job *job, samc_tile_fn tile)
-{
-    const int64_t tiles = job->pass->prompts * job->blocks;
-
-    SAMC_TRY(samc_arena_take(t->call->arena, (size_t)tiles, sizeof *job->status, &job->status,
-                             t->error));
-    samc_threads_run(t->call->threads, tiles, tile, job);
-    for (int64_t i = 0; i < tiles; i++)
-        if (job->status[i] != SAMC_OK)
-            return samc_error_set(t->error, job->status[i], "not enough memory for up-scaling");
     return SAMC_OK;
 }
 
@@ -208,7 +183,7 @@ samc_status samc_train_upscale_forward(const samc_train_call *t, const samc_trai
     SAMC_TRY(take(t, 16 * rows, up->up3.n, &pass->wide));
     mark = samc_arena_here(t->call->arena);
     job.logits = logits;
-    status = run_tiles(t, &job, forward_tile);
+    status = samc_train_tiles(t, pass->prompts * job.blocks, upscale_block, &job);
     samc_arena_give_back(t->call->arena, mark);
     return status;
 }
@@ -258,18 +233,19 @@ static void dot_back(const upscale_job *job, const token_block *b, const tile_pa
 }
 
 /* From dwide [4 m][4 n3], ordered: the gradient of what was normed, dbefore [4 m][n0]. */
-static samc_status norm_back(const upscale_job *job, const token_block *b, const tile_part *part,
-                             const float *dwide, float *dbefore)
+static samc_status norm_back(const upscale_job *job, const samc_train_call *own,
+                             const token_block *b, const tile_part *part, const float *dwide,
+                             float *dbefore)
 {
     const samc_train_upscale *up = job->up;
-    const samc_kernels *kernels = b->call.kernels;
-    const float *values = b->t.params->values, *before = kept_before(job, b);
+    const samc_kernels *kernels = own->call->kernels;
+    const float *values = own->params->values, *before = kept_before(job, b);
     const int64_t n0 = up->up0.n, n3 = up->up3.n, rows = 4 * b->m;
     float *normed, *active;
     samc_product p = {.m = n0, .n = 4 * n3, .k = rows, .a_row = 1, .a_column = n0};
 
-    SAMC_TRY(take(&b->t, rows, n0, &normed));
-    SAMC_TRY(take(&b->t, rows, n0, &active));
+    SAMC_TRY(take(own, rows, n0, &normed));
+    SAMC_TRY(take(own, rows, n0, &active));
     for (int64_t i = 0; i < rows; i++)
         kernels->layer_norm(before + i * n0, n0, values + up->up1.weight, values + up->up1.bias,
                             up->up1.eps, normed + i * n0);
@@ -277,7 +253,7 @@ static samc_status norm_back(const upscale_job *job, const token_block *b, const
     p.a = active;
     p.c = part->weight3;
     p.c_stride = 4 * n3;
-    SAMC_TRY(samc_train_product(&b->t, &p, dwide, 4 * n3, 1));
+    SAMC_TRY(samc_train_product(own, &p, dwide, 4 * n3, 1));
     p = (samc_product){.m = rows,
                        .n = n0,
                        .k = 4 * n3,
@@ -286,7 +262,7 @@ static samc_status norm_back(const upscale_job *job, const token_block *b, const
                        .a_column = 1,
                        .c = dbefore,
                        .c_stride = n0};
-    SAMC_TRY(samc_train_product(&b->t, &p, values + up->up3.weight, 1, 4 * n3));
+    SAMC_TRY(samc_train_product(own, &p, values + up->up3.weight, 1, 4 * n3));
     kernels->slope(SAMC_ACT_GELU, normed, dbefore, rows * n0, dbefore);
     memset(part->norm, 0, (size_t)(2 * n0) * sizeof *part->norm);
     for (int64_t i = 0; i < rows; i++)
@@ -295,11 +271,13 @@ static samc_status norm_back(const upscale_job *job, const token_block *b, const
     return SAMC_OK;
 }
 
-static samc_status upscale_block_back(const upscale_job *job, const token_block *b,
-                                      const tile_part *part)
+static samc_status upscale_block_back(void *arg, const samc_train_call *own, int64_t tile)
 {
+    const upscale_job *job = arg;
+    const token_block block = block_of(job, tile), *b = &block;
+    const tile_part sums = part_of(job, tile), *part = &sums;
     const samc_train_upscale *up = job->up;
-    const samc_kernels *kernels = b->call.kernels;
+    const samc_kernels *kernels = own->call->kernels;
     const int64_t n0 = up->up0.n, n3 = up->up3.n, m = b->m, e = up->up0.k;
     float *dordered = job->dordered + b->row * 4 * n0, *pixels, *dpixels, *dbefore;
     const samc_product p = {.m = m,
@@ -311,28 +289,16 @@ static samc_status upscale_block_back(const upscale_job *job, const token_block 
                             .c = job->dimage + b->row * e,
                             .c_stride = e};
 
-    SAMC_TRY(take(&b->t, 16 * m, n3, &pixels));
-    SAMC_TRY(take(&b->t, 16 * m, n3, &dpixels));
-    SAMC_TRY(take(&b->t, 4 * m, n0, &dbefore));
+    SAMC_TRY(take(own, 16 * m, n3, &pixels));
+    SAMC_TRY(take(own, 16 * m, n3, &dpixels));
+    SAMC_TRY(take(own, 4 * m, n0, &dbefore));
     gelu(kernels, 16 * m * n3, kept_wide(job, b), pixels);
     dot_back(job, b, part, pixels, dpixels);
     kernels->slope(SAMC_ACT_GELU, kept_wide(job, b), dpixels, 16 * m * n3, dpixels);
     from_pixels(kernels, 4 * m, n3, dpixels, pixels, part->bias3);
-    SAMC_TRY(norm_back(job, b, part, pixels, dbefore));
+    SAMC_TRY(norm_back(job, own, b, part, pixels, dbefore));
     from_pixels(kernels, m, n0, dbefore, dordered, part->bias0);
-    return samc_train_product(&b->t, &p, b->t.params->values + up->up0.weight, 1, 4 * n0);
-}
-
-static void backward_tile(void *arg, int64_t tile, int32_t lane)
-{
-    const upscale_job *job = arg;
-    const samc_arena_mark mark = samc_arena_here(&job->t->lanes[lane]);
-    const tile_part part = part_of(job, tile);
-    token_block b;
-
-    begin_block(job, tile, lane, &b);
-    job->status[tile] = upscale_block_back(job, &b, &part);
-    samc_arena_give_back(&job->t->lanes[lane], mark);
+    return samc_train_product(own, &p, own->params->values + up->up0.weight, 1, 4 * n0);
 }
 
 static void add(float *sum, const float *x, int64_t n)
@@ -389,7 +355,7 @@ samc_status samc_train_upscale_backward(const samc_train_call *t, const samc_tra
     job.parts_size = up->up3.k * 4 * n3 + 4 * n3 + 2 * n0 + 4 * n0 + pass->count * n3;
     SAMC_CHECK(take(t, pass->prompts * job.blocks, job.parts_size, &job.parts));
     SAMC_CHECK(take(t, rows, 4 * n0, &job.dordered));
-    SAMC_CHECK(run_tiles(t, &job, backward_tile));
+    SAMC_CHECK(samc_train_tiles(t, pass->prompts * job.blocks, upscale_block_back, &job));
     add_parts(&job, dhyper);
     status = samc_train_product(t, &dw, job.dordered, 4 * n0, 1);
 
