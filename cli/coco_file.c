@@ -4,6 +4,8 @@
 
 #include "coco_file.h"
 
+#include "dataset/coco_write.h"
+
 #include "base/file.h"
 #include "base/memory.h"
 #include "json_out.h"
@@ -170,10 +172,9 @@ samc_status cli_coco_add(cli_coco *coco, const char *photo, const cli_found *fou
 /* One pass over the photos that are there. */
 typedef struct pass {
     cli_coco *coco;
-    FILE *out;
+    samc_coco_writer *writer;
     bool annotations; /* else images */
     size_t next, step;
-    bool any;
 } pass;
 
 static samc_status write_annotations(pass *p, json_t *list, size_t image, samc_error *error)
@@ -183,6 +184,7 @@ static samc_status write_annotations(pass *p, json_t *list, size_t image, samc_e
 
     json_array_foreach(list, i, annotation)
     {
+        samc_status status;
         char *text;
 
         if (json_object_set_new(annotation, "id", json_integer((json_int_t)p->next)) != 0 ||
@@ -191,18 +193,32 @@ static samc_status write_annotations(pass *p, json_t *list, size_t image, samc_e
         text = json_dumps(annotation, JSON_REAL_PRECISION(17) | JSON_ENSURE_ASCII);
         if (!text)
             return samc_error_memory(error, 64);
-        (void)fprintf(p->out, "%s\n%s", p->any ? "," : "", text);
-        p->any = true;
-        p->next += p->step;
+        status = samc_coco_writer_add_text(p->writer, text, strlen(text), error);
         free(text);
+        SAMC_TRY(status);
+        p->next += p->step;
     }
     return SAMC_OK;
+}
+
+static samc_status write_image(const pass *p, const json_t *line, const cli_coco_photo *photo,
+                               samc_error *error)
+{
+    json_t *image = json_pack("{s:I, s:I, s:I, s:o}", "id", (json_int_t)photo->id, "width",
+                              json_integer_value(json_object_get(line, "width")), "height",
+                              json_integer_value(json_object_get(line, "height")), "file_name",
+                              samc_json_text(photo->name));
+    samc_status status = image ? samc_coco_writer_add(p->writer, "images", image, error)
+                               : samc_error_memory(error, 64);
+
+    json_decref(image);
+    return status;
 }
 
 static samc_status write_photo(pass *p, const cli_coco_photo *photo, samc_error *error)
 {
     const cli_coco_line *line = find_line(p->coco, photo->path);
-    samc_status status = SAMC_OK;
+    samc_status status;
     char *text = NULL;
     size_t size = 0;
     json_t *json;
@@ -212,44 +228,46 @@ static samc_status write_photo(pass *p, const cli_coco_photo *photo, samc_error 
     if (fseek(p->coco->stream, line->at, SEEK_SET) != 0)
         return samc_error_io(error, "read", p->coco->journal);
     json = read_line(p->coco->stream, &text, &size);
-    if (!json) {
+    if (!json)
         status = SAMC_FAIL(error, FORMAT, "%s was changed by somebody else", p->coco->journal);
-    } else if (p->annotations) {
+    else if (p->annotations)
         status = write_annotations(p, json_object_get(json, "annotations"), photo->id, error);
-    } else {
-        (void)fprintf(p->out,
-                      "%s\n{\"id\": %zu, \"width\": %lld, \"height\": %lld, \"file_name\": ",
-                      p->any ? "," : "", photo->id,
-                      (long long)json_integer_value(json_object_get(json, "width")),
-                      (long long)json_integer_value(json_object_get(json, "height")));
-        cli_json_string(p->out, photo->name);
-        (void)fputs("}", p->out);
-        p->any = true;
-    }
+    else
+        status = write_image(p, json, photo, error);
     json_decref(json);
     free(text);
+    return status;
+}
+
+static samc_status write_category(samc_coco_writer *writer, samc_error *error)
+{
+    json_t *category = json_pack("{s:i, s:s}", "id", 1, "name", "object");
+    samc_status status = category ? samc_coco_writer_add(writer, "categories", category, error)
+                                  : samc_error_memory(error, 64);
+
+    json_decref(category);
     return status;
 }
 
 samc_status cli_coco_write(cli_coco *coco, const cli_coco_photo *photos, size_t count, size_t first,
                            size_t step, samc_error *error)
 {
-    samc_file_writer writer = {NULL, NULL, NULL};
+    samc_coco_writer writer;
     samc_status status = SAMC_OK;
 
-    SAMC_TRY(samc_file_begin(coco->path, &writer, error));
+    SAMC_TRY(samc_coco_writer_begin(coco->path, &writer, error));
     for (int annotations = 0; annotations < 2; annotations++) {
-        pass p = {coco, writer.stream, annotations == 1, first, step, false};
+        pass p = {coco, &writer, annotations == 1, first, step};
 
-        (void)fputs(annotations ? "],\n\"annotations\": [" : "{\"images\": [", writer.stream);
+        SAMC_CHECK(samc_coco_writer_open(&writer, annotations ? "annotations" : "images", error));
         for (size_t i = 0; i < count; i++)
             SAMC_CHECK(write_photo(&p, &photos[i], error));
     }
-    (void)fputs("],\n\"categories\": [{\"id\": 1, \"name\": \"object\"}]}\n", writer.stream);
-    status = samc_file_commit(&writer, error);
+    SAMC_CHECK(write_category(&writer, error));
+    return samc_coco_writer_commit(&writer, error);
 
 cleanup:
-    samc_file_abort(&writer);
+    samc_coco_writer_abort(&writer);
     return status;
 }
 

@@ -365,4 +365,4 @@
     {90, 60, 91, 61, SAMC_PIXELS_RGBA, 1, 0xfb7be921},
     {90, 60, 91, 61, SAMC_PIXELS_GRAY, 0, 0x45884313},
     {90, 60, 91, 61, SAMC_PIXELS_GRAY, 1, 0x6d2fe594},
-/* clang-format on */
+    /* clang-format on */
