@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tests of training runs share: two contexts, samples of shapes, a folder of their own, and
- * the tiny golden model. For a test program that has included cmocka.h; it defines `recipe` first.
+ * What the tests of training runs share: two contexts, samples of shapes, a folder of their own,
+ * and the tiny golden model. For a test program that has included cmocka.h and defined `recipe`.
  */
 #ifndef SAMC_TEST_TRAINING_CASE_H
 #define SAMC_TEST_TRAINING_CASE_H
