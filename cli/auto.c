@@ -136,6 +136,9 @@ const cli_command cli_auto = {
 };
 
 /* What the command line asks for. */
+/* What either threshold may be for the model that samc comes with. */
+#define SMALL_MODELS 0.35
+
 typedef struct wishes {
     cli_session_options session;
     samc_generate_options generate;
@@ -522,16 +525,18 @@ static int work_on_all(auto_run *r)
     return code;
 }
 
-/* Nothing at all is rarely what somebody wanted, and easily mended. */
+/* Nothing at all is rarely what somebody wanted, and easily mended where it was the thresholds. */
 static void tell_of_nothing(const auto_run *r)
 {
+    const double iou = (double)r->w->generate.pred_iou_thresh;
+    const double stability = (double)r->w->generate.stability_score_thresh;
+    const bool high = !r->w->session.model && (iou > SMALL_MODELS || stability > SMALL_MODELS);
+
     if (r->finished == 0 || r->masks > 0)
         return;
-    cli_note("samc: note: no mask reached --pred-iou-thresh %g and --stability-score-thresh %g%s",
-             (double)r->w->generate.pred_iou_thresh, (double)r->w->generate.stability_score_thresh,
-             r->w->session.model ? ""
-                                 : ": they are for Meta's models; samc's own small one wants about "
-                                   "0.3 for both");
+    cli_note(
+        "samc: note: no mask was kept with --pred-iou-thresh %g and --stability-score-thresh %g%s",
+        iou, stability, high ? ": samc's own small model wants about 0.3 for both" : "");
 }
 
 static int check_model(const auto_run *r)

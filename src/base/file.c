@@ -21,7 +21,8 @@ samc_status samc_file_map(const char *path, samc_mapping *mapping, samc_error *e
     samc_status status = SAMC_OK;
     struct stat st;
     void *data = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* a pipe that nobody writes to would block */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     if (fd < 0)
         return samc_error_io(error, "open", path);
@@ -71,18 +72,37 @@ void samc_file_unmap(samc_mapping *mapping)
     mapping->size = 0;
 }
 
+/* Where the file is to be: behind a link, as renaming would replace the link itself. What is there
+ * and is no file (a device, a pipe) stays. */
+static samc_status find_target(const char *path, char **target, samc_error *error)
+{
+    struct stat info;
+
+    if (stat(path, &info) != 0)
+        return samc_alloc_string(path, target, error); /* what is wrong shows when it is opened */
+    if (S_ISDIR(info.st_mode)) {
+        errno = EISDIR;
+        return samc_error_io(error, "write", path);
+    }
+    if (!S_ISREG(info.st_mode))
+        return SAMC_FAIL(error, IO, "cannot write %s: it is not a regular file", path);
+    *target = realpath(path, NULL);
+    return *target ? SAMC_OK : samc_error_io(error, "write", path);
+}
+
 samc_status samc_file_begin(const char *path, samc_file_writer *writer, samc_error *error)
 {
     samc_status status = SAMC_OK;
     samc_file_writer w = {NULL, NULL, NULL};
-    size_t size = strlen(path) + 32;
+    size_t size;
     int fd = -1;
 
-    SAMC_CHECK(samc_alloc_string(path, &w.path, error));
+    SAMC_CHECK(find_target(path, &w.path, error));
+    size = strlen(w.path) + 32;
     SAMC_CHECK(samc_alloc(size, 1, &w.temporary, error));
     /* Not mkstemp: it makes 0600, and asking for the umask to mend that is not thread-safe. */
     for (unsigned attempt = 0; fd < 0 && attempt < 1000; attempt++) {
-        (void)snprintf(w.temporary, size, "%s.%ld-%u.tmp", path, (long)getpid(), attempt);
+        (void)snprintf(w.temporary, size, "%s.%ld-%u.tmp", w.path, (long)getpid(), attempt);
         fd = open(w.temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd < 0 && errno != EEXIST)
             break;

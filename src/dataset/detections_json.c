@@ -220,9 +220,10 @@ static samc_status take_image(void *user, const char *text, size_t length, samc_
     SAMC_CHECK(samc_detections_photo(r->d, key, name, &index, error));
     if (!r->d->photos[index].name)
         SAMC_CHECK(samc_alloc_string(name, &r->d->photos[index].name, error));
-    if (width > 0 && width <= 65535 && height > 0 && height <= 65535) {
-        r->d->photos[index].width = (int32_t)width;
-        r->d->photos[index].height = (int32_t)height;
+    /* a size that no photo has is that of another photo; 0 x 0 says nothing */
+    if (width != 0 || height != 0) {
+        r->d->photos[index].width = width > 0 && width <= 65535 ? (int32_t)width : -1;
+        r->d->photos[index].height = height > 0 && height <= 65535 ? (int32_t)height : -1;
     }
 
 cleanup:

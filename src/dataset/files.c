@@ -90,15 +90,37 @@ static samc_status keep(samc_files *files, char *path, samc_error *error)
     return SAMC_OK;
 }
 
-static samc_status walk(samc_files *files, const char *folder, const samc_files_filter *filter,
-                        int depth, samc_error *error)
+/* The folders above the one that is read: a link may lead back to one of them. */
+typedef struct above {
+    const struct above *next;
+    dev_t device;
+    ino_t inode;
+    int depth;
+} above;
+
+static int is_above(const above *folder, const struct stat *info)
 {
+    for (; folder; folder = folder->next)
+        if (folder->device == info->st_dev && folder->inode == info->st_ino)
+            return 1;
+    return 0;
+}
+
+static samc_status walk(samc_files *files, const char *folder, const samc_files_filter *filter,
+                        const above *parent, samc_error *error)
+{
+    above here = {.next = parent, .depth = parent ? parent->depth + 1 : 0};
     samc_status status = SAMC_OK;
     struct dirent *entry;
+    struct stat own;
     DIR *dir = opendir(folder);
 
     if (!dir)
         return samc_error_io(error, "read the folder", folder);
+    if (fstat(dirfd(dir), &own) == 0) {
+        here.device = own.st_dev;
+        here.inode = own.st_ino;
+    }
     while (errno = 0, (entry = readdir(dir)) != NULL) {
         struct stat info;
         char *path = NULL;
@@ -107,8 +129,8 @@ static samc_status walk(samc_files *files, const char *folder, const samc_files_
             continue;
         SAMC_CHECK(samc_path_join(folder, entry->d_name, &path, error));
         if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
-            status = depth < SAMC_FILES_MAX_DEPTH ? walk(files, path, filter, depth + 1, error)
-                                                  : SAMC_OK;
+            if (here.depth < SAMC_FILES_MAX_DEPTH && !is_above(&here, &info))
+                status = walk(files, path, filter, &here, error);
             free(path);
             if (status != SAMC_OK)
                 goto cleanup;
@@ -129,7 +151,7 @@ cleanup:
 samc_status samc_files_add(samc_files *files, const char *folder, const samc_files_filter *filter,
                            samc_error *error)
 {
-    SAMC_TRY(walk(files, folder, filter, 0, error));
+    SAMC_TRY(walk(files, folder, filter, NULL, error));
     if (files->count)
         qsort(files->paths, files->count, sizeof *files->paths, compare);
     return SAMC_OK;

@@ -188,7 +188,7 @@ class Layouts(Auto):
     def test_no_masks(self):
         done = self.auto("a.png", "--pred-iou-thresh", "100", "-o", "out", "--format",
                          "amg,coco,labelmap,overlay,sidebyside,grid")
-        self.assertIn("no mask reached --pred-iou-thresh 100", done.err)
+        self.assertIn("no mask was kept with --pred-iou-thresh 100", done.err)
         self.assertNotIn("no mask", self.auto("a.png", "-o", "some").err)
         self.assertEqual(self.files("out/a"), ["metadata.csv"])
         self.assertEqual(self.load("out", "coco.json")["annotations"], [])

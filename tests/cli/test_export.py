@@ -2,6 +2,7 @@
 """samc export: the model of a training checkpoint. (What is in the files: tests/unit/test_checkpoint.c)"""
 import json
 import os
+import stat
 import struct
 import unittest
 
@@ -100,6 +101,32 @@ class Export(Case):
             with self.subTest(words):
                 self.assertIn(says, self.samc("export", *words, code=code).err)
                 self.assertFalse(os.path.exists(self.path("out.pth")))
+
+
+class Targets(Case):
+    """Where a file is written to, and what is there already."""
+
+    def test_a_pipe_stays(self):
+        os.mkfifo(self.path("pipe.safetensors"))
+        done = self.samc("convert", MODEL, "pipe.safetensors", code=4)
+        self.assertIn("not a regular file", done.err)
+        self.assertTrue(stat.S_ISFIFO(os.stat(self.path("pipe.safetensors")).st_mode))
+        self.assertEqual(self.files(), ["pipe.safetensors"])
+
+    def test_a_link_leads_to_what_is_written(self):
+        self.write("old.safetensors", b"old")
+        os.symlink("old.safetensors", self.path("link.safetensors"))
+        self.samc("convert", MODEL, "link.safetensors")
+        self.assertTrue(os.path.islink(self.path("link.safetensors")))
+        self.assertGreater(os.path.getsize(self.path("old.safetensors")), 1000)
+        self.assertEqual(self.files(), ["link.safetensors", "old.safetensors"])
+
+    def test_a_pipe_without_writer_is_not_waited_for(self):
+        os.mkfifo(self.path("pipe.safetensors"))
+        self.assertIn("not a regular file", self.samc("convert", "pipe.safetensors", "out.safetensors", code=3).err)
+        os.rename(self.path("pipe.safetensors"), self.path("pipe.jpg"))
+        done = self.samc("segment", "-m", MODEL, "pipe.jpg", "--point", "1,1", "-o", "out", code=1)
+        self.assertIn("not a regular file", done.err)
 
 
 if __name__ == "__main__":

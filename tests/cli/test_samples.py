@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `samc samples` makes of a folder of photos with label maps, and of mistakes."""
 import json
+import os
 import unittest
 
 from samc_test import Case, photo_bytes, png_bytes, read_png
@@ -63,6 +64,20 @@ class Samples(Case):
         for keys in ({"groups": -1}, {"side_by_side": 1.5}, {"groups": "all"}):
             done = self.samples({"type": "composite", "objects": [self.labelmap], **keys}, code=1)
             self.assertIn(next(iter(keys)), done.err)
+
+    def test_the_default_models_recipe_needs_no_file(self):
+        """Without packages and folders there are still the shapes."""
+        recipe = os.path.join(os.environ["SAMC_SOURCE_DIR"], "tools/model/recipe.json")
+        for folder in ("nothing", None):
+            environment = {k: folder for k in ("SAMC_DATA", "SAMC_TEACHER") if folder}
+            done = self.samc("samples", recipe, "--count", "2", environment=environment)
+            self.assertEqual(len(done.out.splitlines()), 2)
+
+    def test_links_that_lead_back_are_not_followed(self):
+        for name in "abcdef":
+            os.symlink(".", self.path("set", name))
+        done = self.samples(self.labelmap)
+        self.assertEqual(len(done.out.splitlines()), 40)
 
     def test_an_optional_source_may_lack_its_variable(self):
         done = self.samples(self.labelmap, {"type": "labelmap", "folder": "${SAMC_TEST_NO_SUCH}",
