@@ -21,50 +21,39 @@ typedef struct element {
     int done; /* of an annotation: it is written, or dropped */
 } element;
 
+/* The elements of one array of the file. */
+typedef struct elements {
+    const char *key; /* under which an element names its image */
+    element *items;
+    size_t n, room;
+} elements;
+
 typedef struct index {
-    element *images, *annotations; /* annotations: by image, then as in the file */
-    size_t n_images, n_annotations, room[2];
+    elements images, annotations; /* annotations: by image, then as in the file */
 } index;
 
-static samc_status add(element **list, size_t *n, size_t *room, const element *e, samc_error *error)
+static samc_status add_element(void *user, const char *text, size_t length, samc_error *error)
 {
-    if (*n == *room) {
-        size_t more = *room ? 2 * *room : 1024;
+    elements *l = user;
+    json_t *object = NULL;
+    element e = {.text = text, .length = length};
+
+    SAMC_TRY(samc_json_parse_object(text, length, &object, error));
+    e.id = json_integer_value(json_object_get(object, l->key));
+    json_decref(object);
+    if (l->n == l->room) {
+        size_t more = l->room ? 2 * l->room : 1024;
         element *wider = NULL;
 
         SAMC_TRY(samc_alloc(more, sizeof *wider, &wider, error));
-        if (*n)
-            memcpy(wider, *list, *n * sizeof *wider);
-        free(*list);
-        *list = wider;
-        *room = more;
+        if (l->n)
+            memcpy(wider, l->items, l->n * sizeof *wider);
+        free(l->items);
+        l->items = wider;
+        l->room = more;
     }
-    (*list)[(*n)++] = *e;
+    l->items[l->n++] = e;
     return SAMC_OK;
-}
-
-static samc_status add_image(void *user, const char *text, size_t length, samc_error *error)
-{
-    index *x = user;
-    json_t *object = NULL;
-    element e = {.text = text, .length = length};
-
-    SAMC_TRY(samc_json_parse_object(text, length, &object, error));
-    e.id = json_integer_value(json_object_get(object, "id"));
-    json_decref(object);
-    return add(&x->images, &x->n_images, &x->room[0], &e, error);
-}
-
-static samc_status add_annotation(void *user, const char *text, size_t length, samc_error *error)
-{
-    index *x = user;
-    json_t *object = NULL;
-    element e = {.text = text, .length = length};
-
-    SAMC_TRY(samc_json_parse_object(text, length, &object, error));
-    e.id = json_integer_value(json_object_get(object, "image_id"));
-    json_decref(object);
-    return add(&x->annotations, &x->n_annotations, &x->room[1], &e, error);
 }
 
 static int compare(const void *a, const void *b)
@@ -78,12 +67,12 @@ static int compare(const void *a, const void *b)
 
 static size_t first_of(const index *x, int64_t id)
 {
-    size_t low = 0, high = x->n_annotations;
+    size_t low = 0, high = x->annotations.n;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (x->annotations[middle].id < id)
+        if (x->annotations.items[middle].id < id)
             low = middle + 1;
         else
             high = middle;
@@ -148,19 +137,21 @@ static samc_status write_annotations(samc_clean_job *job, index *x, samc_coco_wr
                                      const char *in, samc_error *error)
 {
     SAMC_TRY(samc_coco_writer_open(writer, "annotations", error));
-    for (size_t i = 0; i < x->n_images; i++) {
-        size_t first = first_of(x, x->images[i].id), n = 0;
+    for (size_t i = 0; i < x->images.n; i++) {
+        size_t first = first_of(x, x->images.items[i].id), n = 0;
 
-        while (first + n < x->n_annotations && x->annotations[first + n].id == x->images[i].id &&
-               !x->annotations[first + n].done)
+        while (first + n < x->annotations.n &&
+               x->annotations.items[first + n].id == x->images.items[i].id &&
+               !x->annotations.items[first + n].done)
             n++;
         if (n)
-            SAMC_TRY(write_photo(job, writer, &x->images[i], x->annotations + first, n, in, error));
+            SAMC_TRY(write_photo(job, writer, &x->images.items[i], x->annotations.items + first, n,
+                                 in, error));
     }
-    for (size_t i = 0; i < x->n_annotations; i++) /* those of no image */
-        if (!x->annotations[i].done)
-            SAMC_TRY(samc_coco_writer_add_text(writer, x->annotations[i].text,
-                                               x->annotations[i].length, error));
+    for (size_t i = 0; i < x->annotations.n; i++) /* those of no image */
+        if (!x->annotations.items[i].done)
+            SAMC_TRY(samc_coco_writer_add_text(writer, x->annotations.items[i].text,
+                                               x->annotations.items[i].length, error));
     return SAMC_OK;
 }
 
@@ -188,13 +179,13 @@ samc_status samc_clean_coco(samc_clean_job *job, const char *text, size_t size, 
 {
     samc_status status = SAMC_OK;
     samc_error why = {SAMC_OK, ""};
-    index x = {0};
+    index x = {.images = {.key = "id"}, .annotations = {.key = "image_id"}};
     copier c = {.job = job, .x = &x, .in = in};
 
-    SAMC_CHECK(samc_json_array_walk(text, size, "images", add_image, &x, &why));
-    SAMC_CHECK(samc_json_array_walk(text, size, "annotations", add_annotation, &x, &why));
-    if (x.n_annotations)
-        qsort(x.annotations, x.n_annotations, sizeof *x.annotations, compare);
+    SAMC_CHECK(samc_json_array_walk(text, size, "images", add_element, &x.images, &why));
+    SAMC_CHECK(samc_json_array_walk(text, size, "annotations", add_element, &x.annotations, &why));
+    if (x.annotations.n)
+        qsort(x.annotations.items, x.annotations.n, sizeof *x.annotations.items, compare);
     SAMC_CHECK(samc_coco_writer_begin(out, &c.writer, &why));
     SAMC_CHECK(samc_json_keys_walk(text, size, take_key, &c, &why));
     SAMC_CHECK(samc_coco_writer_commit(&c.writer, &why));
@@ -205,7 +196,7 @@ cleanup:
     else if (status != SAMC_OK)
         (void)samc_error_set(error, status, "cannot read %s: %s", in, why.message);
     samc_coco_writer_abort(&c.writer);
-    free(x.images);
-    free(x.annotations);
+    free(x.images.items);
+    free(x.annotations.items);
     return status;
 }
