@@ -27,6 +27,7 @@ static const cli_option options[] = {
     TRAINING_OPTION_FROM,
     TRAINING_OPTION_FRESH,
     {"encoder", TRAINING_ENCODER, "MODEL", "with the image encoder of this model or checkpoint"},
+    TRAINING_OPTION_IMAGE_SIZE,
     TRAINING_OPTIONS_OF_A_RUN,
     {"embedding-memory", TRAINING_MEMORY, "MIB",
      "with --freeze-encoder 1: so much memory for embeddings of photos\n"
@@ -315,6 +316,10 @@ static void take_option(arguments *a, cli_parser *parser)
     case TRAINING_RAW: a->run.ema = 0; break;
     case TRAINING_FRESH: a->run.fresh = parser->value; break;
     case TRAINING_ENCODER: a->run.encoder = parser->value; break;
+    case TRAINING_IMAGE_SIZE:
+        if (cli_parser_integer(parser, 1, 4096, &number))
+            a->run.image_size = (int32_t)number;
+        break;
     case TRAINING_NEW_RECIPE: a->run.other_recipe = 1; break;
     case TRAINING_SEED:
         if (cli_parser_integer(parser, 0, INT32_MAX, &number))
@@ -360,6 +365,8 @@ static const char *find_lack(const arguments *a)
         return "one of --from MODEL, --fresh SIZE and --resume";
     if (a->run.resume && a->run.encoder)
         return "--encoder is for a new run: this one has its weights";
+    if (a->run.resume && a->run.image_size)
+        return "--image-size is for a new run: this one has its size";
     return NULL;
 }
 

@@ -19,6 +19,7 @@ enum {
     TRAINING_MINUTES,
     TRAINING_FRESH,
     TRAINING_ENCODER,
+    TRAINING_IMAGE_SIZE,
     TRAINING_MEMORY,
     TRAINING_FOLDER,
     TRAINING_DISK,
@@ -38,6 +39,11 @@ enum {
         "fresh", TRAINING_FRESH, "SIZE",                                                           \
             "start from new weights: small (the shape of samc's own model),\n"                     \
             "vit_b, vit_l or vit_h"                                                                \
+    }
+#define TRAINING_OPTION_IMAGE_SIZE                                                                 \
+    {                                                                                              \
+        "image-size", TRAINING_IMAGE_SIZE, "PIXELS",                                               \
+            "what is started from sees photos of PIXELS x PIXELS from now on"                      \
     }
 /* What both have between where they start from and their settings. */
 #define TRAINING_OPTIONS_OF_A_RUN                                                                  \

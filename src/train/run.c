@@ -8,6 +8,7 @@
 #include "segment/transforms.h"
 #include "train/feed.h"
 #include "train/fresh.h"
+#include "train/image_size.h"
 #include "train/metrics.h"
 #include "train/report.h"
 
@@ -212,6 +213,8 @@ static samc_status start(run *r, samc_error *error)
         SAMC_TRY(load(r, o->from, &r->params, error));
     if (o->encoder)
         SAMC_TRY(take_encoder(r, o->encoder, error));
+    if (o->image_size)
+        SAMC_TRY(samc_params_set_image_size(&r->params, o->image_size, error));
     if (o->pretrain)
         SAMC_TRY(samc_mae_add(&r->params, o->seed, error));
     r->state = (samc_checkpoint_state){.step = 0, .seed = o->seed};

@@ -45,6 +45,8 @@ typedef struct samc_run_options {
     const char *from;    /* model or checkpoint to start from; not looked at where `resume` */
     const char *fresh;   /* or NULL: in place of `from`, new weights of this size (fresh.h) */
     const char *encoder; /* or NULL: a model or checkpoint whose image encoder is taken instead */
+    int32_t image_size;  /* or 0: what is started from sees photos of this size from now on
+                            (image_size.h); not looked at where `resume` */
     int resume;          /* 1: go on from the folder's checkpoint */
     int ema;             /* 1: start from the average where `from` is a checkpoint */
     int other_recipe;    /* 1: resume although the recipe has changed */

@@ -55,6 +55,8 @@ class Mistakes(Training):
                 (("r.json", "-o", "run"), "one of --from MODEL, --fresh SIZE and --resume"),
                 (("r.json", "-o", "run", "--from", MODEL, "--resume"), "one of --from"),
                 (("r.json", "-o", "run", "--resume", "--encoder", MODEL), "--encoder is for a new run"),
+                (("r.json", "-o", "run", "--resume", "--image-size", "96"), "--image-size is for a new run"),
+                (("r.json", "-o", "run", "--from", MODEL, "--image-size", "100"), "a multiple of its patch"),
                 (("r.json", "-o", "run", "--fresh", "huge"), "small, vit_b, vit_l or vit_h"),
                 (("r.json", "-o", "run", "--from", MODEL, "--speed", "3"), "no option --speed"),
                 (("r.json", "-o", "run", "--from", MODEL, "--batch", "0"), "--batch is \"0\""),
@@ -215,6 +217,13 @@ class Runs(Training):
         self.write("r.json", SHAPES)
         done = self.samc("train", "r.json", "-o", "new", "--from", MODEL, *QUICK, "--freeze-encoder", "1", "--steps", "1")
         self.assertIn("every photo is encoded anew", done.err)
+
+
+    def test_another_image_size(self):
+        self.begin("--steps", "1", "--image-size", "208")
+        self.samc("export", "run/checkpoint.safetensors", "new.safetensors")
+        self.assertIn("208 x 208 pixels, patches of 16, 13 x 13 tokens", self.samc("info", "new.safetensors").out)
+        self.train("--resume", "--steps", "2")
 
 
 class Pretraining(Training):

@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "image_size_golden.h"
+#include "train/image_size.h"
 #include "train/params.h"
 #include "weights/safetensors.h"
 
@@ -190,6 +192,81 @@ static void test_training_state_is_passed_over(void **state)
     samc_params_free(&params);
 }
 
+/* Channels 0 and 17 of `rows` rows beside torch's numbers. */
+static void assert_channels(const samc_params *params, const char *name, int64_t rows,
+                            const float *golden)
+{
+    static const int64_t channels[] = {0, 17};
+    const samc_param *p = samc_params_find(params, name);
+    const int64_t width = p->shape[p->n_dims - 1];
+
+    assert_int_equal(p->count, rows * width);
+    for (int64_t c = 0; c < 2; c++)
+        for (int64_t i = 0; i < rows; i++) {
+            const int64_t at = p->offset + i * width + channels[c];
+
+            assert_true(fabsf(params->values[at] - golden[c * rows + i]) < 1e-6f);
+            assert_true(params->ema[at] == params->values[at]);
+        }
+}
+
+static void check_size(int32_t grid, const float *positions, const float *relative)
+{
+    samc_params params, old;
+
+    assert_int_equal(samc_params_load(tiny, NULL, &old, NULL), SAMC_OK);
+    assert_int_equal(samc_params_load(tiny, NULL, &params, NULL), SAMC_OK);
+    assert_int_equal(samc_params_set_image_size(&params, 16 * grid, NULL), SAMC_OK);
+    assert_int_equal(params.config.grid, grid);
+    assert_int_equal(params.config.image_size, 16 * grid);
+    assert_int_equal(params.config.window, 4);
+    assert_channels(&params, "image_encoder.pos_embed", (int64_t)grid * grid, positions);
+    assert_channels(&params, "image_encoder.blocks.1.attn.rel_pos_w", 2 * (int64_t)grid - 1,
+                    relative);
+    assert_int_equal(params.n_params, old.n_params);
+    for (size_t i = 0; i < old.n_params; i++) {
+        const samc_param *p = &old.list[i], *q = &params.list[i];
+
+        assert_string_equal(p->name, q->name);
+        assert_true(p->layer == q->layer && p->decays == q->decays && p->trained == q->trained);
+        if (p->count == q->count)
+            assert_memory_equal(old.values + p->offset, params.values + q->offset,
+                                (size_t)p->count * sizeof *old.values);
+    }
+    samc_params_free(&params);
+    samc_params_free(&old);
+}
+
+static void test_another_image_size(void **state)
+{
+    (void)state;
+    check_size(13, positions_13, relative_13);
+    check_size(7, positions_7, relative_7);
+}
+
+static void test_image_sizes_that_cannot_be(void **state)
+{
+    static const struct {
+        int32_t size;
+        const char *why;
+    } bad[] = {{100, "take a multiple of its patch, 16"},
+               {0, "take a multiple"},
+               {8192, "up to 4096"},
+               {64, "windows of 64 pixels"}};
+    samc_params params;
+    samc_error error;
+
+    (void)state;
+    assert_int_equal(samc_params_load(tiny, NULL, &params, NULL), SAMC_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(samc_params_set_image_size(&params, bad[i].size, &error),
+                         SAMC_ERROR_ARGUMENT);
+        assert_non_null(strstr(error.message, bad[i].why));
+        assert_int_equal(params.config.grid, 10);
+    }
+    samc_params_free(&params);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +274,8 @@ int main(void)
         cmocka_unit_test(test_layers_and_decay),
         cmocka_unit_test(test_what_is_wrong_is_named),
         cmocka_unit_test(test_training_state_is_passed_over),
+        cmocka_unit_test(test_another_image_size),
+        cmocka_unit_test(test_image_sizes_that_cannot_be),
     };
 
     return cmocka_run_group_tests_name("params", tests, setup, teardown);
