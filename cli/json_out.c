@@ -21,25 +21,39 @@ static int utf8_length(const unsigned char *text)
     return length;
 }
 
+/* Bytes at `text` that stand in JSON as they are. */
+static size_t plain_length(const unsigned char *text)
+{
+    size_t n = 0;
+
+    for (;;) {
+        const int length = utf8_length(text + n);
+
+        if (length == 0 || text[n] < 0x20 || text[n] == '"' || text[n] == '\\')
+            return n;
+        n += (size_t)length;
+    }
+}
+
 void cli_json_string(FILE *stream, const char *string)
 {
     const unsigned char *text = (const unsigned char *)string;
 
     (void)fputc('"', stream);
-    while (*text) {
-        int length = utf8_length(text);
+    for (;;) {
+        const size_t plain = plain_length(text);
 
-        if (length == 0) {
+        (void)fwrite(text, 1, plain, stream);
+        text += plain;
+        if (!*text)
+            break;
+        if (*text >= 0x80)
             (void)fputs("\\ufffd", stream);
-            length = 1;
-        } else if (*text == '"' || *text == '\\') {
-            (void)fprintf(stream, "\\%c", *text);
-        } else if (*text < 0x20) {
+        else if (*text < 0x20)
             (void)fprintf(stream, "\\u%04x", *text);
-        } else {
-            (void)fwrite(text, 1, (size_t)length, stream);
-        }
-        text += length;
+        else
+            (void)fwrite((const char[]){'\\', (char)*text}, 1, 2, stream);
+        text++;
     }
     (void)fputc('"', stream);
 }
