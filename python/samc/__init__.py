@@ -21,7 +21,9 @@ from .build_sam import (
 from .errors import Error
 from .masks import Masks
 from .model import Embedding, Model, ModelInfo
+from .pipeline import SegmentAnythingPipeline, pipeline
 from .predictor import SamPredictor
+from .records import Records
 
 __version__ = lib.samc_version().decode()
 
@@ -31,14 +33,17 @@ __all__ = [
     "Masks",
     "Model",
     "ModelInfo",
+    "Records",
     "Sam",
     "SamAutomaticMaskGenerator",
     "SamPredictor",
+    "SegmentAnythingPipeline",
     "build_sam",
     "build_sam_vit_b",
     "build_sam_vit_h",
     "build_sam_vit_l",
     "errors",
+    "pipeline",
     "rle",
     "sam_model_registry",
 ]

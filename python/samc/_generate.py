@@ -10,6 +10,7 @@ import numpy as np
 from . import _photo, rle
 from . import _structs as s
 from ._library import Progress
+from .records import Records
 
 # Parameter: (its default, which is the reference's, and whether it is a whole number).
 PARAMETERS = {
@@ -101,9 +102,9 @@ OUTPUTS = ("binary_mask", "uncompressed_rle", "coco_rle")
 
 
 def generate(model, photo, settings: Settings, output: str, format: str = "RGB",
-             progress=None) -> list[dict]:
+             progress=None) -> Records:
     """The records of everything in a photo or in an embedding, best first."""
-    records: list[dict] = []
+    records = Records()
     ticks = Progress(progress)
 
     def take(_user, pointer) -> int:

@@ -11,7 +11,7 @@ from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_size_t, c_uint
 from pathlib import Path
 
 from . import _structs as s
-from .errors import BY_STATUS, Error
+from .errors import BY_STATUS, Error, FileError
 
 _FOLDER = Path(__file__).resolve().parent
 
@@ -128,12 +128,31 @@ class Progress:
             raise self.raised
 
 
-def default_model() -> str:
-    """The model named by $SAMC_MODEL, else the one that samc ships with."""
-    named = os.environ.get("SAMC_MODEL")
-    if named:
+# What `samc download` fetches (cli/model_path.c).
+PUBLISHED = {
+    "vit_b": "sam_vit_b_01ec64.pth",
+    "vit_l": "sam_vit_l_0b3195.pth",
+    "vit_h": "sam_vit_h_4b8939.pth",
+}
+
+
+def model_path(named=None):
+    """Where a model is: a path, one of the names of PUBLISHED, or None for $SAMC_MODEL, else the one
+    that samc ships with."""
+    if named is None:
+        named = os.environ.get("SAMC_MODEL") or None
+    if named is None:
+        shipped = _FOLDER / "samc-default.safetensors"
+        if not shipped.exists():  # in the repository
+            shipped = _FOLDER.parents[1] / "models" / "samc-default.safetensors"
+        return str(shipped)
+    file = PUBLISHED.get(os.fspath(named))
+    if file is None or os.path.exists(named):
         return named
-    shipped = _FOLDER / "samc-default.safetensors"
-    if not shipped.exists():  # in the repository
-        shipped = _FOLDER.parents[1] / "models" / "samc-default.safetensors"
-    return str(shipped)
+    data = os.environ.get("XDG_DATA_HOME", "")
+    folder = Path(data) if data.startswith("/") else Path.home() / ".local/share"
+    found = folder / "samc" / file
+    if not found.exists():
+        raise FileError(f"{named} is not here yet (no file {found}): fetch it with `samc download "
+                        f"{named}`")
+    return str(found)

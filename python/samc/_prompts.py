@@ -41,8 +41,8 @@ def point_rows(points, labels) -> tuple[np.ndarray, np.ndarray]:
     if not np.isin(marks, (0, 1)).all():
         wrong = marks[~np.isin(marks, (0, 1))].flat[0]
         raise ValueError(f"labels must be 1 (it belongs to the object) or 0 (it does not), one is "
-                         f"{wrong:g}" + ("; the labels of corners are for boxes=" if wrong in (2, 3)
-                                         else ""))
+                         f"{wrong:g}" + ("; 2 and 3 are the corners of a box, which boxes= takes "
+                                         "(the background is 0)" if wrong in (2, 3) else ""))
     if rows.ndim == 2:
         rows, marks = rows[None], marks[None]
     return rows, np.ascontiguousarray(marks, np.int32)

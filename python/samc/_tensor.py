@@ -58,11 +58,21 @@ def tensor(array: np.ndarray):
     return torch.from_numpy(array) if torch is not None else array.view(HostArray)
 
 
+def is_tensor(value) -> bool:
+    """Whether it is PyTorch's; HostArray has the same methods and is an array all the same."""
+    return hasattr(value, "detach") and not isinstance(value, np.ndarray)
+
+
 def array(value) -> np.ndarray:
     """An array of what may be a tensor; no copy."""
-    if hasattr(value, "detach") and not isinstance(value, np.ndarray):
+    if is_tensor(value):
         return value.detach().cpu().numpy()
     return np.asarray(value)
+
+
+def like(value, result: np.ndarray):
+    """`result` as a tensor where `value` is one."""
+    return tensor(result) if is_tensor(value) else result
 
 
 _warned = False

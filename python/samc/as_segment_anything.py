@@ -7,6 +7,7 @@ real one is loaded already: half of a program would go on using it.
 import sys
 
 import samc
+import samc.modeling
 import samc.utils.amg
 import samc.utils.transforms
 
@@ -18,6 +19,6 @@ if _loaded is not None and _loaded is not samc:
         "it, or import from samc directly")
 
 # By name: samc.build_sam is the function of that name, as it is in segment_anything.
-for _name in ("", ".automatic_mask_generator", ".build_sam", ".predictor", ".utils", ".utils.amg",
-              ".utils.transforms"):
+for _name in ("", ".automatic_mask_generator", ".build_sam", ".modeling", ".predictor", ".utils",
+              ".utils.amg", ".utils.transforms"):
     sys.modules["segment_anything" + _name] = sys.modules["samc" + _name]

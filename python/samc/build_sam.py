@@ -112,6 +112,19 @@ class Sam:
 
     forward = __call__
 
+    def preprocess(self, x):
+        """A photo (..., 3, h, w) with values 0..255, as ResizeLongestSide gives it, brought to mean 0
+        and deviation 1 and padded to the model's square by zeros: (..., 3, S, S) of float32."""
+        pixels = _tensor.array(x)
+        side = self.image_encoder.img_size
+        if pixels.ndim < 3 or pixels.shape[-3] != 3 or max(pixels.shape[-2:]) > side:
+            raise ValueError(f"x must be of shape 3 x h x w, h and w at most {side}, it is "
+                             f"{pixels.shape}")
+        square = np.zeros((*pixels.shape[:-2], side, side), np.float32)
+        mean, std = _tensor.array(self.pixel_mean), _tensor.array(self.pixel_std)
+        square[..., :pixels.shape[-2], :pixels.shape[-1]] = (pixels - mean) / std
+        return _tensor.tensor(square)
+
     def postprocess_masks(self, masks, input_size: tuple[int, ...],
                           original_size: tuple[int, ...]):
         """Low-res logits (B, C, S, S) as logits of the photo's size: (B, C, *original_size)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import rle
+from . import _html, rle
 
 
 class Masks:
@@ -57,9 +57,7 @@ class Masks:
         objects, each = self.masks.shape[:2]
         found = np.zeros((objects, each, 4), np.int32)
         for index in np.ndindex(objects, each):
-            with rle.of_mask(self.masks[index]) as runs:
-                x, y, w, h = rle.box_of(runs)
-            found[index] = x, y, x + w, y + h
+            found[index] = rle.corners(self.masks[index])
         return found
 
     def to_polygons(self, tolerance: float = 0.0, joined: bool = False
@@ -81,22 +79,8 @@ class Masks:
         tolerance : float
             For outlines: see to_polygons.
         """
-        annotations = []
-        for i, (mask, score) in enumerate(zip(self.best, self.scores.max(axis=1))):
-            with rle.of_mask(mask) as runs:
-                if polygons:
-                    drawn = [ring.ravel().tolist()
-                             for ring in rle.polygons_of(runs, tolerance, joined=True)]
-                else:
-                    drawn = {"size": [runs.height, runs.width], "counts": rle.string_of(runs)}
-                annotations.append({
-                    "id": first_id + i,
-                    "image_id": image_id,
-                    "category_id": category_id,
-                    "segmentation": drawn,
-                    "area": int(rle.lib.samc_rle_area(runs)),
-                    "bbox": rle.box_of(runs),
-                    "iscrowd": 0,
-                    "score": float(score),
-                })
-        return annotations
+        return [rle.annotation(mask, score, first_id + i, image_id, category_id, polygons, tolerance)
+                for i, (mask, score) in enumerate(zip(self.best, self.scores.max(axis=1)))]
+
+    def _repr_html_(self) -> str:
+        return _html.masks(self)

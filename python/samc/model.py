@@ -17,8 +17,9 @@ import numpy as np
 from . import _generate, _photo, _prompts
 from . import _structs as s
 from ._handle import Handle, Owner
-from ._library import Progress, call, default_model, lib
+from ._library import Progress, call, lib, model_path
 from .masks import Masks
+from .records import Records
 
 _context_lock = threading.Lock()
 _shared_context: Handle | None = None
@@ -77,8 +78,9 @@ class Model(Owner):
     Parameters
     ----------
     path : str, os.PathLike, bytes or None
-        A checkpoint (Meta's .pth, safetensors of samc or Hugging Face), or the bytes of one. None:
-        the model named by the environment variable SAMC_MODEL, else the one that samc ships with.
+        A checkpoint (Meta's .pth, safetensors of samc or Hugging Face), or the bytes of one; "vit_b",
+        "vit_l" and "vit_h" are the files that `samc download` fetches. None: the model named by the
+        environment variable SAMC_MODEL, else the one that samc ships with.
     threads : int or None
         How many threads compute; 0 is one a core. None: the same threads for all such models.
     kernels : str or None
@@ -101,7 +103,7 @@ class Model(Owner):
                 ticks.call("samc_model_load_memory", threads_pointer, path, len(path),
                            byref(options), byref(pointer))
             else:
-                name = os.fsencode(default_model() if path is None else path)
+                name = os.fsencode(model_path(path))
                 ticks.call("samc_model_load", threads_pointer, name, byref(options),
                            byref(pointer))
             self._context = context
@@ -148,7 +150,7 @@ class Model(Owner):
             return Embedding(self, pointer)
 
     def generate(self, photo, *, format: str = "RGB", output_mode: str = "coco_rle",
-                 progress=None, **parameters) -> list[dict]:
+                 progress=None, **parameters) -> Records:
         """Masks of everything in a photo, best first.
 
         Parameters
@@ -164,8 +166,9 @@ class Model(Owner):
 
         Returns
         -------
-        list of dict
-            segmentation, area, bbox (xywh), predicted_iou, point_coords, stability_score, crop_box.
+        Records
+            A list of dicts: segmentation, area, bbox (xywh), predicted_iou, point_coords,
+            stability_score, crop_box.
         """
         if output_mode not in _generate.OUTPUTS:
             raise ValueError(f"output_mode must be one of {_generate.OUTPUTS}, it is "
@@ -200,7 +203,8 @@ class Embedding(Owner):
 
     def __repr__(self) -> str:
         height, width = self.size
-        return f"<samc.Embedding: photo of {width} x {height} pixels>"
+        closed = ", closed" if self.closed else ""
+        return f"<samc.Embedding: photo of {width} x {height} pixels{closed}>"
 
     @staticmethod
     def load(path, model: Model) -> Embedding:

@@ -175,6 +175,34 @@ def polygons(mask, tolerance: float = 0.0, joined: bool = False) -> list[np.ndar
         return polygons_of(rle, tolerance, joined)
 
 
+def corners(mask) -> list[int]:
+    """The box around a mask, [x0, y0, x1, y1] where x1 and y1 lie one past the last pixel; zeros for
+    an empty one."""
+    with of_mask(mask) as rle:
+        x, y, w, h = box_of(rle)
+    return [x, y, x + w, y + h]
+
+
+def annotation(mask, score: float, number: int, image_id: int, category_id: int, polygons: bool,
+               tolerance: float) -> dict:
+    """COCO's annotation of a mask."""
+    with of_mask(mask) as rle:
+        if polygons:
+            drawn = [ring.ravel().tolist() for ring in polygons_of(rle, tolerance, joined=True)]
+        else:
+            drawn = {"size": [rle.height, rle.width], "counts": string_of(rle)}
+        return {
+            "id": number,
+            "image_id": image_id,
+            "category_id": category_id,
+            "segmentation": drawn,
+            "area": int(lib.samc_rle_area(rle)),
+            "bbox": box_of(rle),
+            "iscrowd": 0,
+            "score": float(score),
+        }
+
+
 def mend(mask, area: int, holes: bool) -> tuple[np.ndarray, bool]:
     """Fills the holes of less than `area` pixels, or drops such islands (the largest stays).
 

@@ -110,6 +110,15 @@ class Predictor(Case):
         self.same(np.asarray(answer["masks"])[0], got[0])
         self.assertEqual(sorted(answer), ["iou_predictions", "low_res_logits", "masks"])
 
+    def test_preprocess(self):
+        resized = self.predictor.transform.apply_image(self.photo).transpose(2, 0, 1)[None]
+        square = self.sam.preprocess(resized)
+        self.assertEqual((square.shape, square.dtype), ((1, 3, 160, 160), np.float32))
+        self.assertAlmostEqual(float(square[0, 1, 5, 7]), (resized[0, 1, 5, 7] - 116.28) / 57.12, 5)
+        self.assertFalse(np.asarray(square[0, :, 107:]).any())
+        with self.assertRaisesRegex(ValueError, "x must be of shape 3 x h x w, h and w at most 160"):
+            self.sam.preprocess(np.zeros((3, 20, 161), np.float32))
+
     def test_exceptions(self):
         photo, predictor = self.photo, self.predictor
         point = np.array([[1, 2]])
@@ -249,6 +258,37 @@ class Helpers(unittest.TestCase):
                                    [[.25, .25], [.75, .25], [.25, .75], [.75, .75]])
 
 
+    def test_mask_data(self):
+        data = amg.MaskData(scores=np.array([.1, .5, .3]), names=["a", "b", "c"])
+        data.filter(np.array([False, True, True]))
+        data.filter(np.array([1, 0]))
+        self.assertEqual((data["scores"].tolist(), data["names"]), ([.3, .5], ["c", "b"]))
+        all_ = amg.MaskData()
+        for _ in range(2):
+            all_.cat(data)
+        self.assertEqual((all_["scores"].tolist(), all_["names"]),
+                         ([.3, .5, .3, .5], ["c", "b", "c", "b"]))
+        data["names"].append("later")
+        self.assertEqual(len(all_["names"]), 4)
+        del all_["names"]
+        self.assertEqual([name for name, _ in all_.items()], ["scores"])
+        with self.assertRaises(AssertionError):
+            amg.MaskData(scores=3)
+
+    def test_dtypes(self):
+        """As PyTorch's: floats keep their width, a crop's corner does not widen them."""
+        boxes = np.array([[1, 2, 3, 4]], np.float32)
+        moved = amg.uncrop_boxes_xyxy(boxes, [10, 20, 50, 60])
+        self.assertEqual((moved.dtype, moved.tolist()), (np.float32, [[11, 22, 13, 24]]))
+        self.assertEqual(amg.uncrop_points(boxes[:, :2], [10, 20, 50, 60]).dtype, np.float32)
+        self.assertEqual(amg.uncrop_masks(np.ones((2, 3, 4), bool), [1, 2, 5, 5], 9, 8).sum((1, 2))
+                         .tolist(), [12, 12])
+        self.assertEqual(amg.is_box_near_crop_edge(boxes, [0, 0, 50, 60], [0, 0, 500, 600])
+                         .tolist(), [False])
+        self.assertEqual(amg.is_box_near_crop_edge(boxes, [90, 90, 150, 160], [0, 0, 500, 600])
+                         .tolist(), [True])
+
+
 class AsSegmentAnything(unittest.TestCase):
     def run_python(self, text):
         return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
@@ -259,6 +299,7 @@ class AsSegmentAnything(unittest.TestCase):
             "from segment_anything import SamPredictor, build_sam, sam_model_registry\n"
             "from segment_anything.utils.transforms import ResizeLongestSide\n"
             "from segment_anything.utils.amg import rle_to_mask\n"
+            "from segment_anything.modeling import Sam\n"
             "import segment_anything.build_sam, segment_anything.automatic_mask_generator\n"
             "import sys; assert 'torch' not in sys.modules; print(SamPredictor.__module__)")
         self.assertEqual(done.stdout.strip(), "samc.predictor", done.stderr)

@@ -130,7 +130,7 @@ class Predict(Case):
             (TypeError, "points must be numbers", dict(points=[["1", "2"]])),
             (TypeError, "points must be numbers", dict(points=[[1j, 2]])),
             (ValueError, r"labels must be of shape \(1,\)", dict(points=[[1, 2]], labels=[1, 1])),
-            (ValueError, "labels must be 1 .* one is 2; the labels of corners",
+            (ValueError, "labels must be 1 .* one is 2; 2 and 3 are the corners",
              dict(points=[[1, 2]], labels=[2])),
             (ValueError, "labels must be 1 .* one is 0.5", dict(points=[[1, 2]], labels=[.5])),
             (ValueError, "labels are given, but no points", dict(labels=[1])),

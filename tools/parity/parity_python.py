@@ -7,8 +7,8 @@ usage: parity_python.py --library FILE [--only TEXT] [--cached]
 Masks must have an IoU of at least 0.999, shapes and dtypes be the same, other numbers be within 1e-3
 (relative where larger than 1), records of the generator be as many, in the same order. The checkpoint
 is the seed ($SAMC_SHARED/seed/seed.pth); the reference, which builds vit_b, vit_l and vit_h only, is
-given tools/parity/models.py as its registry's "default" and as build_sam. What the reference leaves is
-kept in ~/.cache/samc/parity/python.
+given tools/parity/models.py as its registry's "default" and as build_sam, and for the pipeline call
+reference_pipeline.py. What the reference leaves is kept in ~/.cache/samc/parity/python.
 """
 from __future__ import annotations
 
@@ -51,16 +51,18 @@ def run_script(script: Path, side: str, output: Path) -> None:
     """In a process of its own, in a folder with the photos and the checkpoint."""
     text = script.read_text()
     if side == "samc":
-        text = re.sub(r"^from segment_anything", "from samc", text, flags=re.M)
+        text = re.sub(r"^from (segment_anything|mindformers)", "from samc", text, flags=re.M)
     else:
         sys.path.insert(0, str(HERE))
         import models
+        import reference_pipeline
         import segment_anything
 
         def build(checkpoint=None):
             return models.load(checkpoint)
         segment_anything.sam_model_registry["default"] = build
         segment_anything.build_sam = build
+        sys.modules["mindformers"] = sys.modules["mindformers.pipeline"] = reference_pipeline
     os.chdir(output.parent)
     for source in (*(SHARED / "photos").iterdir(), SHARED / "seed/seed.pth"):
         if not Path(source.name).exists():
