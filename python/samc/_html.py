@@ -11,8 +11,8 @@ import numpy as np
 
 SIDE = 200  # of a picture at most
 MOST = 24  # objects that are drawn one by one
-BLUE = (30, 144, 255)
-GROUND = (238, 238, 238)
+BLUE = np.array([30, 144, 255], np.uint8)
+GROUND = np.array([238, 238, 238], np.uint8)
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -56,7 +56,7 @@ def masks(answer) -> str:
         cells = []
         for mask, score in zip(object_, scores):
             small = _small(mask)
-            pixels = np.where(small[..., None], np.uint8(BLUE), np.uint8(GROUND))
+            pixels = np.where(small[..., None], BLUE, GROUND)
             title = f"score {score:.3f}, {int(mask.sum())} pixels"
             cells.append(f"<td>{_image(pixels, title)}<br>{title}</td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
@@ -71,11 +71,10 @@ def records(found) -> str:
     if not found:
         return f"<p>{count}</p>"
     order = sorted(range(len(found)), key=lambda i: -found[i]["area"])
-    palette, pixels = colours(len(found)), None
+    palette = colours(len(found))
+    pixels = np.empty((*_small(found.mask(0)).shape, 3), np.uint8)
+    pixels[:] = GROUND
     for i in order:
-        small = _small(found.mask(i))
-        if pixels is None:
-            pixels = np.full((*small.shape, 3), GROUND, np.uint8)
-        pixels[small] = palette[i]
+        pixels[_small(found.mask(i))] = palette[i]
     best = ", ".join(f"{record['predicted_iou']:.3f}" for record in found[:3])
     return f"{_image(pixels, count)}<p>{count}; best predicted IoU {best}</p>"

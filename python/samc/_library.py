@@ -19,7 +19,7 @@ _ERROR = POINTER(s.Error)
 _HANDLE = POINTER(c_void_p)
 _RLE = POINTER(s.Rle)
 # Functions that return samc_status and take a samc_error * last, which is left out here.
-_CALLS = {
+_CALLS: dict[str, list] = {
     "samc_context_create": [POINTER(s.ContextOptions), _HANDLE],
     "samc_model_load": [c_void_p, c_char_p, POINTER(s.ModelOptions), _HANDLE],
     "samc_model_load_memory": [c_void_p, c_void_p, c_size_t, POINTER(s.ModelOptions), _HANDLE],
@@ -44,7 +44,7 @@ _CALLS = {
     "samc_polygons_join": [POINTER(s.Polygons), POINTER(s.Polygons)],
 }
 # The others: result type and parameters.
-_PLAIN = {
+_PLAIN: dict[str, tuple] = {
     "samc_version": (c_char_p, []),
     "samc_context_free": (None, [c_void_p]),
     "samc_context_threads": (c_int32, [c_void_p]),

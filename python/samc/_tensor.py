@@ -35,7 +35,7 @@ class HostArray(np.ndarray):
 class Device(str):
     """The name of a device, as torch.device has it."""
 
-    index = None
+    index = None  # type: ignore[assignment]  # str has a method of that name
 
     @property
     def type(self) -> str:

@@ -131,7 +131,7 @@ class Sam:
         side = self.image_encoder.img_size
         square = enlarge_logits(_tensor.array(masks), (side, side))
         inside = square[..., :input_size[0], :input_size[1]]
-        return _tensor.tensor(enlarge_logits(inside, tuple(original_size)))
+        return _tensor.tensor(enlarge_logits(inside, (original_size[0], original_size[1])))
 
 
 def _build(kind: str, checkpoint) -> Sam:

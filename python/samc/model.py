@@ -56,14 +56,39 @@ def _new_context(threads: int, kernels: str | None) -> Handle:
 
 
 class ModelInfo:
-    """What a model is: image_size, patch_size, embedding_size, embedding_dim, low_res_size,
-    encoder_dim, encoder_depth, encoder_heads, window_size, mask_tokens, parameters, name ("vit_b",
-    "vit_l", "vit_h" or "custom") and identity, as include/samc.h explains them."""
+    """What a model is, as include/samc.h explains it.
+
+    Attributes
+    ----------
+    image_size, patch_size : int
+        Pixels.
+    embedding_size, embedding_dim, low_res_size : int
+        An embedding is embedding_dim x embedding_size x embedding_size, low-res logits are square.
+    encoder_dim, encoder_depth, encoder_heads, window_size, mask_tokens, parameters : int
+    name : str
+        "vit_b", "vit_l", "vit_h" or "custom".
+    identity : str
+        Of the weights, in 32 hexadecimal digits.
+    """
+
+    image_size: int
+    patch_size: int
+    embedding_size: int
+    embedding_dim: int
+    low_res_size: int
+    encoder_dim: int
+    encoder_depth: int
+    encoder_heads: int
+    window_size: int
+    mask_tokens: int
+    parameters: int
+    name: str
+    identity: str
 
     def __init__(self, info: s.ModelInfo) -> None:
-        for name, _ in s.ModelInfo._fields_[1:]:
-            value = getattr(info, name)
-            setattr(self, name, value.decode() if isinstance(value, bytes) else value)
+        for field in s.ModelInfo._fields_[1:]:
+            value = getattr(info, field[0])
+            setattr(self, field[0], value.decode() if isinstance(value, bytes) else value)
 
     def __repr__(self) -> str:
         return (f"<samc.ModelInfo: {self.name}, {self.image_size} px, {self.parameters:,} "

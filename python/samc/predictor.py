@@ -31,6 +31,9 @@ class SamPredictor:
 
     def __init__(self, sam_model: Sam) -> None:
         self.model = sam_model
+        self.embedding: Embedding | None = None
+        self.original_size: tuple[int, int]
+        self.input_size: tuple[int, int]
         self.transform = ResizeLongestSide(sam_model.image_encoder.img_size)
         self.reset_image()
 
@@ -75,7 +78,7 @@ class SamPredictor:
         if shape[0] != 1:
             raise ValueError(f"transformed_image must be one photo, it is {shape[0]}")
         self._set(self.model.samc.encode(pixels_of(transformed_image[0])))
-        self.original_size = tuple(int(n) for n in original_image_size)
+        self.original_size = int(original_image_size[0]), int(original_image_size[1])
 
     def _set(self, embedding: Embedding) -> None:
         self.reset_image()
@@ -112,7 +115,8 @@ class SamPredictor:
         iou_predictions : (C,) array of float32
         low_res_masks : (C, S, S) array of float32
         """
-        self._need_image("An image must be set with .set_image(...) before mask prediction.")
+        embedding = self._need_image(
+            "An image must be set with .set_image(...) before mask prediction.")
         points = labels = boxes = logits = None
         if point_coords is not None:
             assert point_labels is not None, \
@@ -131,10 +135,11 @@ class SamPredictor:
                 raise ValueError("mask_input must be of shape 1 x S x S, it is "
                                  f"{np.shape(mask_input)}")
             logits = _prompts.logit_rows(mask_input, self.model.samc.info.low_res_size)
-        if self.embedding.size != self.original_size:  # set_torch_image
-            points, boxes = (self._scaled(a, self.embedding.size, self.original_size)
+        if embedding.size != self.original_size:  # set_torch_image
+            points, boxes = (self._scaled(a, embedding.size, self.original_size)
                              for a in (points, boxes))
-        answer = self._predict(points, labels, boxes, logits, multimask_output, return_logits)
+        answer = self._predict(embedding, points, labels, boxes, logits, multimask_output,
+                               return_logits)
         return tuple(part[0] for part in answer)
 
     def predict_torch(self, point_coords, point_labels, boxes=None, mask_input=None,
@@ -156,32 +161,33 @@ class SamPredictor:
         masks (B, C, H, W), iou_predictions (B, C), low_res_masks (B, C, S, S)
             Tensors where PyTorch is imported, else arrays.
         """
-        self._need_image("An image must be set with .set_image(...) before mask prediction.")
+        embedding = self._need_image(
+            "An image must be set with .set_image(...) before mask prediction.")
         points = labels = rows = logits = None
         if point_coords is not None:
             if len(point_coords.shape) != 3:
                 raise ValueError("point_coords must be of shape B x N x 2, it is "
                                  f"{tuple(point_coords.shape)}")
             points, labels = _prompts.point_rows(point_coords, point_labels)
-            points = self._scaled(points, self.embedding.size, self.input_size)
+            points = self._scaled(points, embedding.size, self.input_size)
         if boxes is not None:
-            rows = self._scaled(_prompts.box_rows(boxes), self.embedding.size, self.input_size)
+            rows = self._scaled(_prompts.box_rows(boxes), embedding.size, self.input_size)
         if mask_input is not None:
             logits = _prompts.logit_rows(mask_input, self.model.samc.info.low_res_size)
-        answer = self._predict(points, labels, rows, logits, multimask_output, return_logits)
+        answer = self._predict(embedding, points, labels, rows, logits, multimask_output,
+                               return_logits)
         return tuple(_tensor.tensor(part) for part in answer)
 
     def get_image_embedding(self):
         """What the model saw: 1 x C x E x E, a tensor where PyTorch is imported, else an array."""
-        self._need_image("An image must be set with .set_image(...) to generate an embedding.")
-        return self.features
+        embedding = self._need_image(
+            "An image must be set with .set_image(...) to generate an embedding.")
+        return _tensor.tensor(embedding.numpy()[None])
 
     @property
     def features(self):
         """get_image_embedding, or None before set_image."""
-        if not self.is_image_set:
-            return None
-        return _tensor.tensor(self.embedding.numpy()[None])
+        return self.get_image_embedding() if self.is_image_set else None
 
     def reset_image(self) -> None:
         """Forgets the photo."""
@@ -189,9 +195,10 @@ class SamPredictor:
         self.embedding = None
         self.orig_h = self.orig_w = self.input_h = self.input_w = None
 
-    def _need_image(self, message: str) -> None:
-        if not self.is_image_set:
+    def _need_image(self, message: str) -> Embedding:
+        if self.embedding is None:
             raise RuntimeError(message)
+        return self.embedding
 
     @staticmethod
     def _scaled(rows, to: tuple[int, int], old: tuple[int, int]):
@@ -206,11 +213,12 @@ class SamPredictor:
         pairs = np.where((pairs > limits) & (pairs < limits + slack), limits, pairs)
         return np.ascontiguousarray(pairs.reshape(rows.shape), np.float32)
 
-    def _predict(self, points, labels, boxes, logits, multimask: bool, return_logits: bool):
+    def _predict(self, embedding: Embedding, points, labels, boxes, logits, multimask: bool,
+                 return_logits: bool):
         """(masks or logits, scores, low-res logits) of prompts in the embedding's frame."""
-        other_size = self.embedding.size != self.original_size
+        other_size = embedding.size != self.original_size
         prompts = _prompts.Prompts(points, labels, boxes, logits)
-        answer = self.embedding._run(
+        answer = embedding._run(
             prompts, multimask, want_masks=not (return_logits or other_size),
             want_logits=return_logits or other_size, threshold=self.model.mask_threshold)
         masks = answer.masks

@@ -187,6 +187,7 @@ def annotation(mask, score: float, number: int, image_id: int, category_id: int,
                tolerance: float) -> dict:
     """COCO's annotation of a mask."""
     with of_mask(mask) as rle:
+        drawn: list | dict
         if polygons:
             drawn = [ring.ravel().tolist() for ring in polygons_of(rle, tolerance, joined=True)]
         else:

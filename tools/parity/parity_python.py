@@ -43,7 +43,8 @@ def plain(value):
         return None if any(v is None for v in items.values()) else ("dict", items)
     if isinstance(value, (list, tuple)):
         listed = [plain(item) for item in value]
-        return None if any(v is None for v in listed) else (type(value).__name__, listed)
+        kind = "list" if isinstance(value, list) else "tuple"  # samc's records are a kind of list
+        return None if any(v is None for v in listed) else (kind, listed)
     return None
 
 

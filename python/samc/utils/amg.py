@@ -183,7 +183,7 @@ def is_box_near_crop_edge(boxes, crop_box: list[int], orig_box: list[int], atol:
     moved = _tensor.array(uncrop_boxes_xyxy(boxes, crop_box)).astype(np.float32)
     near_crop = np.abs(moved - np.array(crop_box, np.float32)) <= atol
     near_photo = np.abs(moved - np.array(orig_box, np.float32)) <= atol
-    return _tensor.like(boxes, (near_crop & ~near_photo).any(1))
+    return _tensor.like(boxes, np.any(near_crop & ~near_photo, axis=1))
 
 
 def remove_small_regions(mask: np.ndarray, area_thresh: float, mode: str

@@ -23,7 +23,8 @@ class ResizeLongestSide:
 
     def apply_image(self, image: np.ndarray) -> np.ndarray:
         """An H x W x C array of uint8, resized as Pillow does it (bilinear, antialiased)."""
-        return resize_photo(image, self.get_preprocess_shape(*image.shape[:2], self.target_length))
+        height, width = image.shape[:2]
+        return resize_photo(image, self.get_preprocess_shape(height, width, self.target_length))
 
     def _factors(self, original_size) -> tuple[float, float]:
         old_h, old_w = original_size

@@ -12,7 +12,10 @@ sam.to(device="cpu")
 def everything(photo, **parameters):
     settings = dict(points_per_side=8, pred_iou_thresh=0.3, stability_score_thresh=0.3)
     image = cv2.cvtColor(cv2.imread(photo), cv2.COLOR_BGR2RGB)
-    return SamAutomaticMaskGenerator(sam, **{**settings, **parameters}).generate(image)
+    try:
+        return SamAutomaticMaskGenerator(sam, **{**settings, **parameters}).generate(image)
+    except IndexError:  # the reference, where it looked at crops and found nothing
+        return []
 
 
 truck = everything("truck.jpg", output_mode="coco_rle")
@@ -35,6 +38,10 @@ microscope = everything("groceries.jpg", points_per_side=32, points_per_batch=64
                         pred_iou_thresh=0.6, stability_score_thresh=0.75, crop_n_layers=1,
                         crop_n_points_downscale_factor=2, min_mask_region_area=100,
                         output_mode="coco_rle")
+microscope_loose = everything("groceries.jpg", points_per_side=16, points_per_batch=64,
+                              pred_iou_thresh=0.4, stability_score_thresh=0.4, crop_n_layers=1,
+                              crop_n_points_downscale_factor=2, min_mask_region_area=100,
+                              output_mode="coco_rle")
 grey = cv2.cvtColor(cv2.cvtColor(cv2.imread("dogs.jpg"), cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2RGB)
 generator = SamAutomaticMaskGenerator(sam, 6, pred_iou_thresh=0.3, stability_score_thresh=0.3)
 of_grey = generator.generate(grey)
