@@ -13,7 +13,7 @@ PYTHON = python3
 
 .DEFAULT_GOAL = build
 .PHONY: help setup build-needs configure build command demo test test-full parity parity-quick \
-    parity-rle parity-auto parity-python click-parts parity-train python-package model eval bench \
+    parity-rle parity-auto parity-python click-parts parity-train wheel python-package model eval bench \
     bench-peers bench-auto bench-train performance mutation kill-test folder-test asan tsan fuzz \
     lint format install uninstall clean
 
@@ -73,8 +73,11 @@ parity-train: build ## gradients and optimiser steps against PyTorch's on the re
 	    "$$python" tools/parity/parity_train.py --build $(BUILD) && \
 	    "$$python" tools/parity/parity_steps.py --build $(BUILD)
 
-python-package: ## pip install . into a fresh virtual environment with numpy alone; its tests there
-	@sh tools/check_python_package.sh
+wheel: ## the Python package as build/wheel/samc-*.whl, checked by auditwheel
+	@sh tools/python_wheel.sh build/wheel
+
+python-package: wheel ## that wheel in a fresh virtual environment with numpy alone; its tests there
+	@sh tools/check_python_package.sh build/wheel
 
 model: command ## train the default model in build/model, or go on; MODEL_OPTIONS go to samc train
 	@sh tools/model/make_model.sh $(BUILD)/cli/samc build/model $(MODEL_OPTIONS)

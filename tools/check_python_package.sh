@@ -1,17 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# check_python_package.sh - installs the Python package as a user does, `pip install .`, into a fresh
-# virtual environment, which gets numpy and nothing else, and runs its tests there. Needs the package
-# index for numpy and for what builds the wheel.
+# check_python_package.sh FOLDER - installs the wheel in FOLDER (python_wheel.sh) as a user does, into a
+# fresh virtual environment, which gets numpy and nothing else, and runs the package's tests there. Needs
+# the package index for numpy.
 set -eu
 
 source=$(cd "$(dirname "$0")/.." && pwd)
+wheel=$(ls "$(cd "$1" && pwd)"/samc-*.whl)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet "$source"
-echo "Installed beside $("$folder/venv/bin/python" --version):"
+"$folder/venv/bin/pip" install --quiet "$wheel"
+echo "Installed $(basename "$wheel") beside $("$folder/venv/bin/python" --version):"
 "$folder/venv/bin/pip" list --format=freeze | grep -v '^\(pip\|setuptools\)=='
 
 unset PYTHONPATH SAMC_LIBRARY SAMC_MODEL
