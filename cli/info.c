@@ -88,14 +88,19 @@ static void print_config(const samc_config *c)
 
     list_global(c, global, sizeof global);
     (void)printf("model           %s\n"
-                 "image           %d x %d pixels, patches of %d, %d x %d tokens\n"
-                 "image encoder   width %d, depth %d, %d heads of %d, MLP %d\n"
-                 "attention       windows of %d; global in blocks %s\n"
-                 "embedding       %d channels\n"
+                 "image           %d x %d pixels, patches of %d, %d x %d tokens\n",
+                 samc_config_name(c), c->image_size, c->image_size, c->patch_size, c->grid,
+                 c->grid);
+    if (c->decoder_of)
+        (void)printf("image encoder   none: the decoder alone\n");
+    else
+        (void)printf("image encoder   width %d, depth %d, %d heads of %d, MLP %d\n"
+                     "attention       windows of %d; global in blocks %s\n",
+                     c->encoder_dim, c->depth, c->heads, c->head_dim, c->encoder_mlp, c->window,
+                     global);
+    (void)printf("embedding       %d channels\n"
                  "mask decoder    depth %d, %d heads, MLP %d, %d mask tokens\n"
                  "low-res logits  %d x %d\n",
-                 samc_config_name(c), c->image_size, c->image_size, c->patch_size, c->grid, c->grid,
-                 c->encoder_dim, c->depth, c->heads, c->head_dim, c->encoder_mlp, c->window, global,
                  c->embed_dim, c->decoder_depth, c->decoder_heads, c->decoder_mlp, c->mask_tokens,
                  samc_config_low_res(c), samc_config_low_res(c));
 }

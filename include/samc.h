@@ -91,6 +91,9 @@ typedef struct samc_error {
     char message[508];
 } samc_error;
 
+/* Frees bytes that a function of the library gave where its contract says so; NULL is fine. */
+SAMC_API void samc_bytes_free(void *bytes);
+
 /* Called now and then from the thread that made the call, with the share done, 0..1, never falling.
  * Return 0 to go on; any other value makes the call stop soon with SAMC_ERROR_CANCELLED. */
 typedef int (*samc_progress_fn)(void *user, double done);
@@ -155,6 +158,14 @@ SAMC_API samc_status samc_model_load(samc_context *context, const char *path,
 SAMC_API samc_status samc_model_load_memory(samc_context *context, const void *data, size_t size,
                                             const samc_model_options *options, samc_model **model,
                                             samc_error *error);
+/* Makes a checkpoint of the prompt encoder and the mask decoder alone, out of any checkpoint that
+ * samc reads: 16 MB as f32 in every official model, for programs that get embeddings from elsewhere
+ * (a page in a browser). It loads as a model with the identity of the whole one, so that embeddings
+ * of either fit the other; samc_encode refuses it. *bytes are *size bytes of safetensors, numbers
+ * as the checkpoint has them (f32, f16, bf16); free them with samc_bytes_free. Reads and checks the
+ * whole checkpoint, a tensor at a time. Errors: IO, FORMAT, UNSUPPORTED, MODEL, MEMORY. */
+SAMC_API samc_status samc_decoder_extract(const char *path, void **bytes, size_t *size,
+                                          samc_error *error);
 /* Frees the model; its embeddings must be gone, and no call may be running with it. */
 SAMC_API void samc_model_free(samc_model *model);
 
@@ -166,12 +177,13 @@ typedef struct samc_model_info {
     int32_t embedding_size; /* tokens a side, image_size / patch_size: 64 */
     int32_t embedding_dim;  /* channels of the image embedding: 256 */
     int32_t low_res_size;   /* side of low-res logits and mask input, 4 * embedding_size: 256 */
-    int32_t encoder_dim;    /* ViT width: 768, 1024, 1280 */
+    int32_t encoder_dim;    /* ViT width: 768, 1024, 1280; 0 in a decoder alone, like the next
+                               three (samc_decoder_extract) */
     int32_t encoder_depth;  /* ViT blocks: 12, 24, 32 */
     int32_t encoder_heads;  /* 12, 16, 16 */
     int32_t window_size;    /* tokens a side of an attention window: 14 */
     int32_t mask_tokens;    /* masks the decoder can give, the single one included: 4 */
-    int64_t parameters;     /* 93735472 in vit_b */
+    int64_t parameters;     /* 93735472 in vit_b; of a decoder alone its own */
     const char *name;       /* "vit_b", "vit_l", "vit_h" or "custom" */
     char identity[33];      /* 128-bit hash (hex) over configuration and weights; tells models
                                apart, is not cryptographic */
@@ -225,7 +237,7 @@ typedef struct samc_encode_options {
  * by bit), normalise, pad, ViT, neck. Pixels are taken as given: EXIF orientation is the reader's
  * business (samc_photo_read does it). Deterministic.
  * Source: SamPredictor.set_image, ImageEncoderViT.
- * Errors: ARGUMENT, MEMORY, CANCELLED. */
+ * Errors: ARGUMENT, MODEL (a decoder alone), MEMORY, CANCELLED. */
 SAMC_API samc_status samc_encode(samc_context *context, const samc_model *model,
                                  const samc_image *image, const samc_encode_options *options,
                                  samc_embedding **embedding, samc_error *error);
@@ -250,6 +262,15 @@ SAMC_API samc_status samc_embedding_save(const samc_embedding *embedding, const 
 /* Loads it back for the same model. Errors: IO, FORMAT, MODEL (made by another model), MEMORY. */
 SAMC_API samc_status samc_embedding_load(const samc_model *model, const char *path,
                                          samc_embedding **embedding, samc_error *error);
+/* The bytes of the file that samc_embedding_save writes; free them with samc_bytes_free. Errors:
+ * ARGUMENT, MODEL (a number that does not fit f16), MEMORY. */
+SAMC_API samc_status samc_embedding_save_memory(const samc_embedding *embedding, samc_float type,
+                                                void **bytes, size_t *size, samc_error *error);
+/* Loads such bytes, which may be freed after the call. Errors: as samc_embedding_load, without IO.
+ */
+SAMC_API samc_status samc_embedding_load_memory(const samc_model *model, const void *bytes,
+                                                size_t size, samc_embedding **embedding,
+                                                samc_error *error);
 
 /* ------------------------------------------------------------------------------------------------
  * Embedding + prompts -> masks

@@ -47,6 +47,11 @@ samc_status samc_alloc(size_t count, size_t size, void *memory, samc_error *erro
     return SAMC_OK;
 }
 
+void samc_bytes_free(void *bytes)
+{
+    free(bytes);
+}
+
 samc_status samc_alloc_zero(size_t count, size_t size, void *memory, samc_error *error)
 {
     void *p;

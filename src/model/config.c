@@ -18,13 +18,15 @@ int32_t samc_config_low_res(const samc_config *config)
     return 4 * config->grid;
 }
 
+static const struct {
+    const char *name;
+    int32_t dim, depth, heads;
+} known[] = {{"vit_b", 768, 12, 12}, {"vit_l", 1024, 24, 16}, {"vit_h", 1280, 32, 16}};
+
 const char *samc_config_name(const samc_config *config)
 {
-    static const struct {
-        const char *name;
-        int32_t dim, depth, heads;
-    } known[] = {{"vit_b", 768, 12, 12}, {"vit_l", 1024, 24, 16}, {"vit_h", 1280, 32, 16}};
-
+    if (config->decoder_of)
+        return config->decoder_of;
     if (config->image_size == 1024 && config->patch_size == 16 && config->embed_dim == 256)
         for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
             if (config->encoder_dim == known[i].dim && config->depth == known[i].depth &&
@@ -105,6 +107,72 @@ static samc_status read_encoder(const samc_tensors *t, samc_config *c, samc_erro
     return SAMC_OK;
 }
 
+/* A whole number of metadata, 1..MAX_SIZE. */
+static samc_status read_number(const samc_tensors *tensors, const char *key, int32_t *number,
+                               samc_error *error)
+{
+    const char *text = samc_tensors_metadata(tensors, key);
+    char *end = NULL;
+    const long value = text && *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : 0;
+
+    if (value < 1 || value > MAX_SIZE || *end)
+        return SAMC_FAIL(error, MODEL, "the decoder's metadata lacks %s, or it is no size in 1..%d",
+                         key, MAX_SIZE);
+    *number = (int32_t)value;
+    return SAMC_OK;
+}
+
+static samc_status read_encoder_hash(const samc_tensors *tensors, uint64_t hash[2],
+                                     samc_error *error)
+{
+    const char *text = samc_tensors_metadata(tensors, SAMC_KEY_ENCODER);
+
+    if (!text || strlen(text) != 32 || strspn(text, "0123456789abcdef") != 32)
+        return SAMC_FAIL(error, MODEL,
+                         "the decoder's metadata lacks " SAMC_KEY_ENCODER
+                         ", or it is not 32 hex digits");
+    for (int i = 0; i < 2; i++) {
+        char half[17] = "";
+
+        memcpy(half, text + 16 * i, 16);
+        hash[i] = strtoull(half, NULL, 16);
+    }
+    return SAMC_OK;
+}
+
+/* What the image encoder's shapes would say. */
+static samc_status read_decoder_alone(const samc_tensors *t, samc_config *c, samc_error *error)
+{
+    const char *version = samc_tensors_metadata(t, "format_version");
+    const char *name = samc_tensors_metadata(t, "model");
+
+    if (!version || strcmp(version, SAMC_DECODER_VERSION) != 0)
+        return SAMC_FAIL(error, UNSUPPORTED,
+                         "version %.20s of the decoder's format, this samc reads version %s",
+                         version ? version : "(none)", SAMC_DECODER_VERSION);
+    SAMC_TRY(read_number(t, "image_size", &c->image_size, error));
+    SAMC_TRY(read_number(t, "patch_size", &c->patch_size, error));
+    SAMC_TRY(read_encoder_hash(t, c->encoder_hash, error));
+    SAMC_TRY(read_size(t, PROMPTS "no_mask_embed.weight", 2, 1, &c->embed_dim, error));
+    if (c->image_size % c->patch_size || c->image_size / c->patch_size > MAX_GRID)
+        return SAMC_FAIL(error, MODEL,
+                         "an image of %d pixels does not make 1..%d tokens of %d a side",
+                         c->image_size, MAX_GRID, c->patch_size);
+    c->grid = c->image_size / c->patch_size;
+    c->decoder_of = "custom";
+    for (size_t i = 0; name && i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(name, known[i].name) == 0)
+            c->decoder_of = known[i].name;
+    return SAMC_OK;
+}
+
+static int is_decoder_alone(const samc_tensors *tensors)
+{
+    const char *format = samc_tensors_metadata(tensors, "format");
+
+    return format && strcmp(format, SAMC_DECODER_FORMAT) == 0;
+}
+
 static samc_status read_decoder(const samc_tensors *t, samc_config *c, samc_error *error)
 {
     const char *heads = samc_tensors_metadata(t, "decoder_heads");
@@ -146,7 +214,8 @@ samc_status samc_config_read(const samc_tensors *tensors, samc_config *config, s
     samc_config c;
 
     memset(&c, 0, sizeof c);
-    SAMC_TRY(read_encoder(tensors, &c, error));
+    SAMC_TRY(is_decoder_alone(tensors) ? read_decoder_alone(tensors, &c, error)
+                                       : read_encoder(tensors, &c, error));
     SAMC_TRY(read_decoder(tensors, &c, error));
     *config = c;
     return SAMC_OK;

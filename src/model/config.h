@@ -33,7 +33,18 @@ typedef struct samc_config {
     int32_t hyper_layers;  /* 3: layers of a hyper-network */
     int32_t iou_layers;    /* 3 */
     int32_t iou_hidden;    /* 256 */
+    /* A checkpoint of prompt encoder and mask decoder alone: the name of the model that they are
+     * of; NULL where the image encoder is there. Without it the encoder's widths, depth, heads and
+     * window are 0. */
+    const char *decoder_of;
+    uint64_t encoder_hash[2]; /* the loader's hash once it has seen the image encoder: part of the
+                                 model's identity. Known when decoder_of is, or the model is built */
 } samc_config;
+
+/* The metadata of a checkpoint that is a decoder alone; the shapes do not say these. */
+#define SAMC_DECODER_FORMAT "samc decoder"  /* key "format" */
+#define SAMC_DECODER_VERSION "1"            /* key "format_version" */
+#define SAMC_KEY_ENCODER "encoder_identity" /* encoder_hash, two numbers of 16 hex digits */
 
 /* 4 * grid: the side of low-res logits and of the mask input. */
 int32_t samc_config_low_res(const samc_config *config);
@@ -41,7 +52,10 @@ int32_t samc_config_low_res(const samc_config *config);
 const char *samc_config_name(const samc_config *config);
 
 /* Reads the configuration off tensors under the official names. Metadata "decoder_heads" is used
- * where a file has it. Errors: MODEL (says which tensor is missing or does not fit). */
+ * where a file has it. Where there is no image encoder, metadata must say that the file is a
+ * decoder alone (SAMC_DECODER_FORMAT), and give "image_size", "patch_size" and SAMC_KEY_ENCODER;
+ * "model" may name the model. Errors: MODEL (says which tensor is missing or does not fit),
+ * UNSUPPORTED (a later version of the decoder's format). */
 samc_status samc_config_read(const samc_tensors *tensors, samc_config *config, samc_error *error);
 
 #endif

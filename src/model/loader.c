@@ -132,7 +132,10 @@ samc_status samc_loader_values(samc_loader *loader, const char *prefix, const ch
     loader->parameters += n;
     samc_hash_bytes(loader->hash, full, strlen(full));
     samc_hash_bytes(loader->hash, values, (size_t)n * sizeof *values);
-    *out = values;
+    if (loader->look_only)
+        free(values);
+    else
+        *out = values;
     return SAMC_OK;
 }
 

@@ -14,6 +14,7 @@ typedef struct samc_loader {
     const samc_kernels *kernels;
     samc_error *error;
     uint8_t *used;      /* [count of tensors] */
+    int look_only;      /* 1: tensors are checked and hashed, none is handed out */
     int64_t parameters; /* elements handed out */
     uint64_t hash[2];   /* over names, shapes and values */
     size_t n_problems;
@@ -32,7 +33,8 @@ samc_status samc_loader_finish(samc_loader *loader);
 int samc_loader_is_training_state(const char *name);
 
 /* Where a tensor is not as it should be these note the problem, leave *out NULL and return SAMC_OK;
- * samc_loader_finish then fails. They return MEMORY errors at once. */
+ * samc_loader_finish then fails. A loader that only looks leaves it NULL always. They return MEMORY
+ * errors at once. */
 
 /* Tensor "<prefix><name>" of that shape (unused axes 0) as f32 in C order; free with free(). */
 samc_status samc_loader_values(samc_loader *loader, const char *prefix, const char *name,

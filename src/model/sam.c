@@ -6,6 +6,20 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* Takes the model's tensors from a loader that has begun. */
+static samc_status load(samc_loader *loader, samc_model *m)
+{
+    if (m->config.decoder_of) /* the hash goes on where the encoder's tensors left it */
+        memcpy(loader->hash, m->config.encoder_hash, sizeof loader->hash);
+    else
+        SAMC_TRY(samc_image_encoder_load(loader, &m->config, &m->image_encoder));
+    memcpy(m->config.encoder_hash, loader->hash, sizeof loader->hash);
+    SAMC_TRY(samc_prompt_encoder_load(loader, &m->config, &m->prompt_encoder));
+    SAMC_TRY(samc_mask_decoder_load(loader, &m->config, &m->mask_decoder));
+    return samc_loader_finish(loader);
+}
 
 samc_status samc_sam_build(const samc_kernels *kernels, const samc_tensors *tensors,
                            samc_model **model, samc_error *error)
@@ -18,10 +32,7 @@ samc_status samc_sam_build(const samc_kernels *kernels, const samc_tensors *tens
     SAMC_CHECK(samc_config_read(tensors, &m->config, error));
     m->kernels = kernels;
     SAMC_CHECK(samc_loader_begin(tensors, kernels, &loader, error));
-    SAMC_CHECK(samc_image_encoder_load(&loader, &m->config, &m->image_encoder));
-    SAMC_CHECK(samc_prompt_encoder_load(&loader, &m->config, &m->prompt_encoder));
-    SAMC_CHECK(samc_mask_decoder_load(&loader, &m->config, &m->mask_decoder));
-    SAMC_CHECK(samc_loader_finish(&loader));
+    SAMC_CHECK(load(&loader, m));
     m->parameters = loader.parameters;
     (void)snprintf(m->identity, sizeof m->identity, "%016" PRIx64 "%016" PRIx64, loader.hash[0],
                    loader.hash[1]);
@@ -31,6 +42,25 @@ cleanup:
     samc_loader_free(&loader);
     if (status != SAMC_OK)
         samc_model_free(m);
+    return status;
+}
+
+samc_status samc_sam_check(const samc_tensors *tensors, samc_config *config, samc_error *error)
+{
+    samc_status status = SAMC_OK;
+    samc_loader loader = {.used = NULL};
+    samc_model *m = NULL;
+
+    SAMC_CHECK(samc_alloc_zero(1, sizeof *m, &m, error));
+    SAMC_CHECK(samc_config_read(tensors, &m->config, error));
+    SAMC_CHECK(samc_loader_begin(tensors, NULL, &loader, error));
+    loader.look_only = 1;
+    SAMC_CHECK(load(&loader, m));
+    *config = m->config;
+
+cleanup:
+    samc_loader_free(&loader);
+    samc_model_free(m);
     return status;
 }
 

@@ -19,8 +19,12 @@ struct samc_model {
     char identity[33];
 };
 
-/* Errors: MODEL (names the tensors), MEMORY. */
+/* A model without image encoder (config.decoder_of) has an empty one, which must not be run.
+ * Errors: MODEL (names the tensors), MEMORY. */
 samc_status samc_sam_build(const samc_kernels *kernels, const samc_tensors *tensors,
                            samc_model **model, samc_error *error);
+/* Proves that the tensors make a model and reads its configuration, with room for one tensor at a
+ * time. Errors: as samc_sam_build. */
+samc_status samc_sam_check(const samc_tensors *tensors, samc_config *config, samc_error *error);
 
 #endif

@@ -65,33 +65,65 @@ const float *samc_embedding_data(const samc_embedding *embedding)
     return embedding->planes;
 }
 
+/* What a saved embedding holds. */
+typedef struct saved {
+    samc_tensor tensor;
+    samc_dtype dtype;
+    samc_metadata metadata[5];
+    char width[16], height[16];
+} saved;
+
+enum { N_METADATA = sizeof((saved *)0)->metadata / sizeof(samc_metadata) };
+
+static void describe(const samc_embedding *e, samc_float type, saved *s)
+{
+    const int64_t grid = e->grid;
+
+    *s = (saved){.tensor = {.name = TENSOR_NAME,
+                            .dtype = SAMC_DTYPE_F32,
+                            .n_dims = 3,
+                            .shape = {e->channels, grid, grid},
+                            .strides = {grid * grid, grid, 1},
+                            .data = (const uint8_t *)e->planes},
+                 .dtype = type == SAMC_F16 ? SAMC_DTYPE_F16 : SAMC_DTYPE_F32,
+                 .metadata = {{"format", FORMAT_NAME},
+                              {"format_version", FORMAT_VERSION},
+                              {"model_identity", e->identity},
+                              {"photo_width", s->width},
+                              {"photo_height", s->height}}};
+    (void)snprintf(s->width, sizeof s->width, "%d", (int)e->frame.width);
+    (void)snprintf(s->height, sizeof s->height, "%d", (int)e->frame.height);
+}
+
 samc_status samc_embedding_save(const samc_embedding *embedding, const char *path, samc_float type,
                                 samc_error *error)
 {
-    char width[16], height[16];
-    samc_metadata metadata[] = {{"format", FORMAT_NAME},
-                                {"format_version", FORMAT_VERSION},
-                                {"model_identity", NULL},
-                                {"photo_width", width},
-                                {"photo_height", height}};
-    samc_tensor tensor = {.name = TENSOR_NAME, .dtype = SAMC_DTYPE_F32, .n_dims = 3};
-    const samc_tensor *list[] = {&tensor};
+    saved s;
+    const samc_tensor *list[] = {&s.tensor};
 
     if (!embedding || !path || (type != SAMC_F32 && type != SAMC_F16))
         return SAMC_FAIL(error, ARGUMENT,
                          "samc_embedding_save: give an embedding, a path and "
                          "SAMC_F32 or SAMC_F16");
-    metadata[2].value = embedding->identity;
-    (void)snprintf(width, sizeof width, "%d", (int)embedding->frame.width);
-    (void)snprintf(height, sizeof height, "%d", (int)embedding->frame.height);
-    tensor.shape[0] = embedding->channels;
-    tensor.shape[1] = tensor.shape[2] = embedding->grid;
-    tensor.strides[0] = (int64_t)embedding->grid * embedding->grid;
-    tensor.strides[1] = embedding->grid;
-    tensor.strides[2] = 1;
-    tensor.data = (const uint8_t *)embedding->planes;
-    return samc_safetensors_write(path, list, 1, type == SAMC_F16 ? SAMC_DTYPE_F16 : SAMC_DTYPE_F32,
-                                  metadata, sizeof metadata / sizeof metadata[0], error);
+    describe(embedding, type, &s);
+    return samc_safetensors_write(path, list, 1, s.dtype, s.metadata, N_METADATA, error);
+}
+
+samc_status samc_embedding_save_memory(const samc_embedding *embedding, samc_float type,
+                                       void **bytes, size_t *size, samc_error *error)
+{
+    saved s;
+    const samc_tensor *list[] = {&s.tensor};
+    uint8_t *made;
+
+    if (!embedding || !bytes || !size || (type != SAMC_F32 && type != SAMC_F16))
+        return SAMC_FAIL(error, ARGUMENT,
+                         "samc_embedding_save_memory: give an embedding, SAMC_F32 or SAMC_F16, and "
+                         "places for the bytes and their number");
+    describe(embedding, type, &s);
+    SAMC_TRY(samc_safetensors_bytes(list, 1, s.dtype, s.metadata, N_METADATA, &made, size, error));
+    *bytes = made;
+    return SAMC_OK;
 }
 
 /* A side of the photo from the metadata; 0: there is none, or it is no size. */
@@ -137,24 +169,17 @@ static samc_status check_file(const samc_model *model, const char *path, const s
     return SAMC_OK;
 }
 
-samc_status samc_embedding_load(const samc_model *model, const char *path,
-                                samc_embedding **embedding, samc_error *error)
+/* `path` is what messages call the file. */
+static samc_status load(const samc_model *model, const char *path, const samc_tensors *file,
+                        samc_embedding **embedding, samc_error *error)
 {
     samc_status status = SAMC_OK;
-    samc_tensors *file = NULL;
     samc_embedding *e = NULL;
     const samc_tensor *t = NULL;
     samc_arena arena = {NULL, NULL};
-    samc_call call = {NULL, NULL, &arena, NULL};
-    int64_t tokens;
+    const samc_call call = {model->kernels, NULL, &arena, NULL};
+    const int64_t tokens = (int64_t)model->config.grid * model->config.grid;
 
-    if (!model || !path || !embedding)
-        return SAMC_FAIL(error, ARGUMENT,
-                         "samc_embedding_load: give a model, a path and a place "
-                         "for the embedding");
-    call.kernels = model->kernels;
-    tokens = (int64_t)model->config.grid * model->config.grid;
-    SAMC_CHECK(samc_tensors_open(path, &file, error));
     SAMC_CHECK(check_file(model, path, file, &t, error));
     SAMC_CHECK(samc_embedding_new(model, read_side(file, "photo_width"),
                                   read_side(file, "photo_height"), &e, error));
@@ -169,8 +194,42 @@ samc_status samc_embedding_load(const samc_model *model, const char *path,
 
 cleanup:
     samc_arena_free(&arena);
-    samc_tensors_close(file);
     if (status != SAMC_OK)
         samc_embedding_free(e);
+    return status;
+}
+
+samc_status samc_embedding_load(const samc_model *model, const char *path,
+                                samc_embedding **embedding, samc_error *error)
+{
+    samc_tensors *file = NULL;
+    samc_status status;
+
+    if (!model || !path || !embedding)
+        return SAMC_FAIL(error, ARGUMENT,
+                         "samc_embedding_load: give a model, a path and a place "
+                         "for the embedding");
+    SAMC_TRY(samc_tensors_open(path, &file, error));
+    status = load(model, path, file, embedding, error);
+    samc_tensors_close(file);
+    return status;
+}
+
+samc_status samc_embedding_load_memory(const samc_model *model, const void *bytes, size_t size,
+                                       samc_embedding **embedding, samc_error *error)
+{
+    samc_tensors *file = NULL;
+    samc_error reason = {SAMC_OK, ""};
+    samc_status status;
+
+    if (!model || !bytes || !embedding)
+        return SAMC_FAIL(error, ARGUMENT,
+                         "samc_embedding_load_memory: give a model, bytes and a place for the "
+                         "embedding");
+    status = samc_tensors_open_memory(bytes, size, &file, &reason);
+    if (status != SAMC_OK)
+        return samc_error_set(error, status, "the bytes: %s", reason.message);
+    status = load(model, "the data", file, embedding, error);
+    samc_tensors_close(file);
     return status;
 }

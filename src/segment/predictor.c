@@ -31,6 +31,10 @@ samc_status samc_encode(samc_context *context, const samc_model *model, const sa
                          "samc_encode: give a context, a model, a place for the embedding, and "
                          "options that are NULL or began with SAMC_ENCODE_OPTIONS_INIT");
     SAMC_TRY(samc_image_check(image, error));
+    if (model->config.decoder_of)
+        return SAMC_FAIL(error, MODEL,
+                         "this model is a decoder alone and cannot encode a photo: load the whole "
+                         "checkpoint, or an embedding that it made");
     call = (samc_call){model->kernels, context->threads, &arena, context->stopwatch};
     tokens = (int64_t)model->config.grid * model->config.grid;
     SAMC_CHECK(samc_embedding_new(model, image->width, image->height, &e, error));

@@ -30,13 +30,9 @@ export;
 /* Proves that the values make a model, and reads its configuration. */
 static samc_status check_model(export *e, samc_error *error)
 {
-    const samc_kernels *kernels;
-    samc_model *model;
-
-    SAMC_TRY(samc_kernels_select(NULL, &kernels, error));
-    SAMC_TRY(samc_sam_build(kernels, e->file, &model, error));
-    e->config = model->config;
-    samc_model_free(model);
+    SAMC_TRY(samc_sam_check(e->file, &e->config, error));
+    if (e->config.decoder_of)
+        return SAMC_FAIL(error, MODEL, "this checkpoint is a decoder alone, and not a run's");
     return SAMC_OK;
 }
 

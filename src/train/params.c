@@ -59,17 +59,14 @@ static int32_t layer_of(const char *name, int32_t depth)
     return depth + 1;
 }
 
-/* Builds the model and throws it away: what a model takes is what training takes, and whatever is
- * wrong is named as it is when one is loaded. */
+/* What a model takes is what training takes, and whatever is wrong is named as it is when one is
+ * loaded. */
 static samc_status check(const samc_tensors *tensors, samc_config *config, samc_error *error)
 {
-    const samc_kernels *kernels;
-    samc_model *model;
-
-    SAMC_TRY(samc_kernels_select(NULL, &kernels, error));
-    SAMC_TRY(samc_sam_build(kernels, tensors, &model, error));
-    *config = model->config;
-    samc_model_free(model);
+    SAMC_TRY(samc_sam_check(tensors, config, error));
+    if (config->decoder_of)
+        return SAMC_FAIL(error, MODEL,
+                         "this checkpoint is a decoder alone; training takes a whole model");
     return SAMC_OK;
 }
 

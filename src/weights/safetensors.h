@@ -29,5 +29,10 @@ typedef struct samc_metadata {
 samc_status samc_safetensors_write(const char *path, const samc_tensor *const *tensors,
                                    size_t count, samc_dtype dtype, const samc_metadata *metadata,
                                    size_t n_metadata, samc_error *error);
+/* The same bytes in memory; free them with free(). Errors: MODEL, ARGUMENT, MEMORY. */
+samc_status samc_safetensors_bytes(const samc_tensor *const *tensors, size_t count,
+                                   samc_dtype dtype, const samc_metadata *metadata,
+                                   size_t n_metadata, uint8_t **bytes, size_t *size,
+                                   samc_error *error);
 
 #endif

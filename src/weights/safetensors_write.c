@@ -19,6 +19,8 @@ typedef struct item {
 
 typedef struct writer {
     samc_file_writer file;
+    uint8_t *memory; /* where the bytes go instead of the file, or NULL */
+    size_t at;       /* bytes that memory holds */
     samc_arena arena;
     item *items;
     size_t count;
@@ -27,6 +29,16 @@ typedef struct writer {
     uint8_t *bytes; /* [CHUNK] of the widest dtype */
     samc_error *error;
 } writer;
+
+/* Where `memory` is there it has room. */
+static samc_status put(writer *w, const void *data, size_t size)
+{
+    if (!w->memory)
+        return samc_file_write(&w->file, data, size, w->error);
+    memcpy(w->memory + w->at, data, size);
+    w->at += size;
+    return SAMC_OK;
+}
 
 static const char *dtype_key(samc_dtype dtype)
 {
@@ -125,10 +137,11 @@ static samc_status add_entry(writer *w, const item *it, int64_t begin, int64_t e
     return add_text(w, "]}");
 }
 
-static samc_status write_header(writer *w, const samc_metadata *metadata, size_t n_metadata)
+/* Makes the header; *total: the bytes of the data behind it. */
+static samc_status make_header(writer *w, const samc_metadata *metadata, size_t n_metadata,
+                               int64_t *total)
 {
     int64_t at = 0;
-    uint64_t length;
 
     SAMC_TRY(add_text(w, "{"));
     SAMC_TRY(add_metadata(w, metadata, n_metadata));
@@ -143,9 +156,8 @@ static samc_status write_header(writer *w, const samc_metadata *metadata, size_t
     SAMC_TRY(add_text(w, "}"));
     while (w->used % 8) /* the data section begins at a multiple of 8, as the format advises */
         SAMC_TRY(add_text(w, " "));
-    length = w->used;
-    SAMC_TRY(samc_file_write(&w->file, &length, sizeof length, w->error));
-    return samc_file_write(&w->file, w->header, w->used, w->error);
+    *total = at;
+    return SAMC_OK;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -160,8 +172,7 @@ static samc_status write_data(writer *w, const item *it)
         int64_t count = elements - first < CHUNK ? elements - first : CHUNK;
 
         SAMC_TRY(samc_convert_elements(it->tensor, it->dtype, first, count, w->bytes, w->error));
-        SAMC_TRY(samc_file_write(&w->file, w->bytes, (size_t)count * samc_dtype_size(it->dtype),
-                                 w->error));
+        SAMC_TRY(put(w, w->bytes, (size_t)count * samc_dtype_size(it->dtype)));
     }
     return SAMC_OK;
 }
@@ -201,13 +212,30 @@ static samc_status order_items(writer *w, const samc_tensor *const *tensors, sam
     return SAMC_OK;
 }
 
-static samc_status write_file(writer *w, const samc_metadata *metadata, size_t n_metadata)
+static samc_status write_all(writer *w)
 {
+    const uint64_t length = w->used;
+
     SAMC_TRY(samc_arena_take(&w->arena, (size_t)CHUNK, 8, &w->bytes, w->error));
-    SAMC_TRY(write_header(w, metadata, n_metadata));
+    SAMC_TRY(put(w, &length, sizeof length));
+    SAMC_TRY(put(w, w->header, w->used));
     for (size_t i = 0; i < w->count; i++)
         SAMC_TRY(write_data(w, &w->items[i]));
     return SAMC_OK;
+}
+
+/* Checks what is given, orders it and makes the header. */
+static samc_status begin(writer *w, const samc_tensor *const *tensors, samc_dtype dtype,
+                         const samc_metadata *metadata, size_t n_metadata, int64_t *total)
+{
+    SAMC_TRY(samc_convert_check(dtype, w->error));
+    for (size_t i = 0; i < n_metadata; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(metadata[i].key, metadata[k].key) == 0)
+                return SAMC_FAIL(w->error, ARGUMENT, "the metadata has the key %s twice",
+                                 metadata[i].key);
+    SAMC_TRY(order_items(w, tensors, dtype));
+    return make_header(w, metadata, n_metadata, total);
 }
 
 samc_status samc_safetensors_write(const char *path, const samc_tensor *const *tensors,
@@ -216,20 +244,42 @@ samc_status samc_safetensors_write(const char *path, const samc_tensor *const *t
 {
     samc_status status = SAMC_OK;
     writer w = {.count = count, .error = error};
+    int64_t total;
 
-    SAMC_TRY(samc_convert_check(dtype, error));
-    for (size_t i = 0; i < n_metadata; i++)
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(metadata[i].key, metadata[k].key) == 0)
-                return SAMC_FAIL(error, ARGUMENT, "the metadata has the key %s twice",
-                                 metadata[i].key);
-    SAMC_CHECK(order_items(&w, tensors, dtype));
+    SAMC_CHECK(begin(&w, tensors, dtype, metadata, n_metadata, &total));
     SAMC_CHECK(samc_file_begin(path, &w.file, error));
-    SAMC_CHECK(write_file(&w, metadata, n_metadata));
+    SAMC_CHECK(write_all(&w));
     status = samc_file_commit(&w.file, error);
 
 cleanup:
     samc_file_abort(&w.file);
+    samc_arena_free(&w.arena);
+    return status;
+}
+
+samc_status samc_safetensors_bytes(const samc_tensor *const *tensors, size_t count,
+                                   samc_dtype dtype, const samc_metadata *metadata,
+                                   size_t n_metadata, uint8_t **bytes, size_t *size,
+                                   samc_error *error)
+{
+    samc_status status = SAMC_OK;
+    writer w = {.count = count, .error = error};
+    int64_t total;
+
+    SAMC_CHECK(begin(&w, tensors, dtype, metadata, n_metadata, &total));
+    if ((uint64_t)total > SIZE_MAX / 2) {
+        status = SAMC_FAIL(error, MEMORY, "out of memory: %lld bytes do not fit an address space",
+                           (long long)total);
+        goto cleanup;
+    }
+    SAMC_CHECK(samc_alloc(1, 8 + w.used + (size_t)total, &w.memory, error));
+    SAMC_CHECK(write_all(&w));
+    *bytes = w.memory;
+    *size = w.at;
+    w.memory = NULL;
+
+cleanup:
+    free(w.memory);
     samc_arena_free(&w.arena);
     return status;
 }

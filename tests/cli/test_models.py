@@ -94,6 +94,23 @@ class Convert(Case):
         self.assertLess(max(size["f16"], size["bf16"]), 0.6 * size["f32"])
         self.assertEqual(self.masks("f32.safetensors"), before)
 
+    def test_the_decoder_alone(self):
+        self.samc("embed", "a.png", "-m", MODEL, "-o", "e")
+        self.samc("convert", MODEL, "part.safetensors", "--part", "decoder")
+        self.samc("convert", "part.safetensors", "again.safetensors")
+        said = header(self.path("part.safetensors"))
+        self.assertEqual({n.split(".")[0] for n in said},
+                         {"__metadata__", "prompt_encoder", "mask_decoder"})
+        with open(self.path("part.safetensors"), "rb") as a, open(self.path("again.safetensors"), "rb") as b:
+            self.assertEqual(a.read(), b.read())
+        words = ["segment", "a.png", "-p", "24,16", "--multimask", "--json", "--embedding", "e/a.safetensors"]
+        self.assertEqual(self.samc(*words, "-m", "part.safetensors").out, self.samc(*words, "-m", MODEL).out)
+        done = self.samc("segment", "a.png", "-p", "24,16", "-m", "part.safetensors", code=3)
+        self.assertIn("decoder alone", done.err)
+        self.assertIn("image encoder   none", self.samc("info", "part.safetensors").out)
+        self.assertIn("decoder alone", self.samc("export", "part.safetensors", "x.safetensors", code=3).err)
+        self.assertIn("--part encoder", self.samc("convert", MODEL, "x", "--part", "encoder", code=2).err)
+
     def test_what_does_not_fit_f16_is_named(self):
         self.samc("convert", MODEL, "big.safetensors")
         said = header(self.path("big.safetensors"))

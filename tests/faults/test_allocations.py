@@ -12,6 +12,7 @@ import unittest
 
 from samc_test import BINARY, Case, MODEL, photo_bytes, png_bytes
 
+BYTES = os.environ["SAMC_BYTES"]  # tests/faults/bytes.c
 FIRST = 300
 SPARSE = 150  # how many of the others
 
@@ -23,6 +24,8 @@ RUNS = {
     "boxes": ["boxes", "d", "--photos", ".", *WITH_MODEL, "--names", "names.txt", "-o", "out"],
     "masks": ["masks", "clean", "m", "-o", "out", "--fill-holes", "all", "--drop-islands", "2",
               "--duplicates", "0.9", "--nested", "merge", "--disjoint", "smallest"],
+    "decoder": ["convert", MODEL, "out/d.safetensors", "--part", "decoder"],
+    "bytes": [BYTES, MODEL, "out/d.safetensors"],
     "auto": ["auto", "a.png", *WITH_MODEL, "--points-per-side", "2", "--pred-iou-thresh", "-1",
              "--crop-n-layers", "1", "--stability-score-thresh", "0", "--min-mask-region-area", "9",
              "-o", "out", "--format", "amg,labelmap,overlay,sidebyside,grid"],
@@ -70,7 +73,8 @@ class Allocations(Case):
         """Exit code, stdout, stderr, files, allocations and whether one failed."""
         variables = {**os.environ, "LD_PRELOAD": os.environ["SAMC_FAIL_ALLOC"],
                      "SAMC_FAIL_AT": str(number), "SAMC_FAIL_REPORT": self.path("report")}
-        done = subprocess.run([BINARY, *words], cwd=self.folder, env=variables,
+        command = words if words[0] == BYTES else [BINARY, *words]
+        done = subprocess.run(command, cwd=self.folder, env=variables,
                               capture_output=True, timeout=120, check=False)
         self.assertGreaterEqual(done.returncode, 0,
                                 f"allocation {number}: signal {-done.returncode}")
@@ -124,6 +128,14 @@ class Allocations(Case):
 
     def test_masks(self):
         self.step_through(RUNS["masks"], quiet=False)
+
+    def test_decoder(self):
+        os.mkdir(self.path("out"))
+        self.step_through(RUNS["decoder"], data=False)
+
+    def test_bytes(self):
+        os.mkdir(self.path("out"))
+        self.step_through(RUNS["bytes"])
 
     def test_auto(self):
         self.step_through(RUNS["auto"], data=False)

@@ -3,6 +3,7 @@
  * Embeddings in files: versioned, of one model, whole. A saved one is changed in one place at a
  * time; each must be refused by name.
  */
+#define _GNU_SOURCE /* memmem */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -225,6 +226,73 @@ static void test_a_model_from_memory(void **state)
     samc_model_free(m);
 }
 
+/* The bytes in memory are the file's, and load as the file does; a byte less does not. */
+static void test_bytes_in_memory(void **state)
+{
+    static const samc_float types[] = {SAMC_F32, SAMC_F16};
+    samc_error error = {SAMC_OK, ""};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        samc_embedding *from_file = NULL, *from_memory = NULL;
+        int32_t width, height;
+        void *bytes = NULL;
+        size_t size = 0;
+
+        save(types[i]);
+        assert_int_equal(samc_embedding_save_memory(embedding, types[i], &bytes, &size, NULL),
+                         SAMC_OK);
+        assert_int_equal(size, file_size);
+        assert_memory_equal(bytes, file, size);
+        for (size_t cut = 0; cut < size; cut += cut < 400 ? 1 : 997) {
+            assert_int_equal(samc_embedding_load_memory(model, bytes, cut, &from_memory, &error),
+                             SAMC_ERROR_FORMAT);
+            assert_null(from_memory);
+        }
+        assert_int_equal(samc_embedding_load_memory(model, bytes, size, &from_memory, NULL),
+                         SAMC_OK);
+        memset(bytes, 0xff, size); /* nothing of it is kept */
+        samc_bytes_free(bytes);
+        assert_int_equal(samc_embedding_load(model, path, &from_file, NULL), SAMC_OK);
+        assert_memory_equal(samc_embedding_data(from_memory), samc_embedding_data(from_file),
+                            sizeof(float) * 32 * 10 * 10);
+        samc_embedding_photo_size(from_memory, &width, &height);
+        assert_int_equal(width, WIDTH);
+        assert_int_equal(height, HEIGHT);
+        samc_embedding_free(from_file);
+        samc_embedding_free(from_memory);
+    }
+}
+
+static void test_bytes_refused(void **state)
+{
+    samc_model_info info = SAMC_MODEL_INFO_INIT;
+    samc_error error = {SAMC_OK, ""};
+    samc_embedding *e = NULL;
+    void *bytes = NULL;
+    size_t size = 0;
+    char *found;
+
+    (void)state;
+    assert_int_equal(samc_embedding_save_memory(NULL, SAMC_F32, &bytes, &size, &error),
+                     SAMC_ERROR_ARGUMENT);
+    assert_int_equal(samc_embedding_save_memory(embedding, (samc_float)2, &bytes, &size, &error),
+                     SAMC_ERROR_ARGUMENT);
+    assert_null(bytes);
+    assert_int_equal(samc_embedding_load_memory(model, NULL, 0, &e, &error), SAMC_ERROR_ARGUMENT);
+    assert_int_equal(samc_embedding_load_memory(model, "gibberish", 9, &e, &error),
+                     SAMC_ERROR_FORMAT);
+    assert_int_equal(samc_embedding_save_memory(embedding, SAMC_F32, &bytes, &size, NULL), SAMC_OK);
+    assert_int_equal(samc_model_get_info(model, &info, NULL), SAMC_OK);
+    found = memmem(bytes, size, info.identity, 32);
+    assert_non_null(found);
+    found[0] = found[0] == '0' ? '1' : '0';
+    assert_int_equal(samc_embedding_load_memory(model, bytes, size, &e, &error), SAMC_ERROR_MODEL);
+    assert_non_null(strstr(error.message, "made by another model"));
+    assert_null(e);
+    samc_bytes_free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +301,8 @@ int main(void)
         cmocka_unit_test(test_numbers_that_are_not_finite),
         cmocka_unit_test(test_an_embedding_of_another_model),
         cmocka_unit_test(test_a_model_from_memory),
+        cmocka_unit_test(test_bytes_in_memory),
+        cmocka_unit_test(test_bytes_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
