@@ -37,8 +37,9 @@ typedef struct samc_config {
      * of; NULL where the image encoder is there. Without it the encoder's widths, depth, heads and
      * window are 0. */
     const char *decoder_of;
-    uint64_t encoder_hash[2]; /* the loader's hash once it has seen the image encoder: part of the
-                                 model's identity. Known when decoder_of is, or the model is built */
+    /* The loader's hash once it has seen the image encoder: part of the model's identity. Known
+     * where decoder_of is, and in a model that is built. */
+    uint64_t encoder_hash[2];
 } samc_config;
 
 /* The metadata of a checkpoint that is a decoder alone; the shapes do not say these. */

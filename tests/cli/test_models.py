@@ -105,7 +105,7 @@ class Convert(Case):
             self.assertEqual(a.read(), b.read())
         words = ["segment", "a.png", "-p", "24,16", "--multimask", "--json", "--embedding", "e/a.safetensors"]
         self.assertEqual(self.samc(*words, "-m", "part.safetensors").out, self.samc(*words, "-m", MODEL).out)
-        done = self.samc("segment", "a.png", "-p", "24,16", "-m", "part.safetensors", code=3)
+        done = self.samc("segment", "a.png", "-p", "24,16", "--json", "-m", "part.safetensors", code=1)
         self.assertIn("decoder alone", done.err)
         self.assertIn("image encoder   none", self.samc("info", "part.safetensors").out)
         self.assertIn("decoder alone", self.samc("export", "part.safetensors", "x.safetensors", code=3).err)
