@@ -51,7 +51,8 @@ struct cli_command {
 };
 
 extern const cli_command cli_auto, cli_bench, cli_boxes, cli_convert, cli_download, cli_embed,
-    cli_eval, cli_export, cli_info, cli_masks, cli_pretrain, cli_samples, cli_segment, cli_train;
+    cli_eval, cli_export, cli_info, cli_masks, cli_pretrain, cli_samples, cli_segment, cli_serve,
+    cli_train;
 
 /* Walks the options of a command line:
  *

@@ -9,6 +9,9 @@
 static const cli_command *const commands[] = {
     &cli_segment, &cli_auto,     &cli_boxes, &cli_masks, &cli_embed,   &cli_info,  &cli_convert,
     &cli_export,  &cli_download, &cli_eval,  &cli_bench, &cli_samples, &cli_train, &cli_pretrain,
+#ifdef SAMC_HAVE_SERVER
+    &cli_serve,
+#endif
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 

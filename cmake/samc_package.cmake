@@ -46,7 +46,7 @@ if(TARGET samc_mpi)
 endif()
 file(GLOB samc_models CONFIGURE_DEPENDS models/*.safetensors models/*.md)
 install(FILES ${samc_models} DESTINATION ${CMAKE_INSTALL_DATADIR}/samc)
-install(FILES README.md LICENSE NOTICE CHANGELOG.md docs/MODEL.md
+install(FILES README.md LICENSE NOTICE CHANGELOG.md docs/MODEL.md docs/HTTP.md
     DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES docs/images/model.svg DESTINATION ${CMAKE_INSTALL_DOCDIR}/images)
 # README.md shows it at the place where it lies in the repository.

@@ -35,6 +35,7 @@ module  libexif      libexif-dev
 module  jansson      libjansson-dev
 module  expat        libexpat1-dev
 module  cmocka       libcmocka-dev
+module  libmicrohttpd libmicrohttpd-dev
 '
 more_needs='
 command clang-format clang-format

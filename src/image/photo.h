@@ -19,12 +19,29 @@ typedef struct samc_photo_job {
     const uint8_t *data; /* the file */
     size_t size;
     int64_t max_pixels;
+    int size_only;       /* 1: samc_photo_begin ends the job, as if it were cancelled */
     samc_photo photo;    /* cleared before; pixels u8 [height][width][3] */
     int32_t orientation; /* EXIF's 1..8; 1 before, and where a file has none */
 } samc_photo_job;
 
+/* What else is known of a photo. */
+typedef struct samc_photo_facts {
+    const char *type;    /* of the file, as the web names it: "image/jpeg"; a literal */
+    int32_t orientation; /* EXIF's 1..8: how the file's own pixels lie */
+} samc_photo_facts;
+
+/* samc_photo_read_memory, and the facts. Errors: the same. */
+samc_status samc_photo_read_facts(const void *data, size_t size, const samc_read_options *options,
+                                  samc_photo *photo, samc_photo_facts *facts, samc_error *error);
+/* The size of the upright photo, by its header alone: pixels may yet turn out to be damaged. (A PNG
+ * whose EXIF comes behind its pixels is taken as it lies.) Errors: FORMAT, UNSUPPORTED, LIMIT,
+ * MEMORY. */
+samc_status samc_photo_size(const void *data, size_t size, const samc_read_options *options,
+                            int32_t *width, int32_t *height, samc_error *error);
+
 /* Checks `width` and `height` against the limits and allocates the pixels, undefined. Both are
- * given as the header has them. Errors: FORMAT (a side of 0), LIMIT, MEMORY. */
+ * given as the header has them. Errors: FORMAT (a side of 0), LIMIT, MEMORY; CANCELLED where the
+ * size is all that is wanted: the view has it. */
 samc_status samc_photo_begin(samc_photo_job *job, uint64_t width, uint64_t height,
                              samc_error *error);
 

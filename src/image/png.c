@@ -109,6 +109,7 @@ static samc_status read_photo(png_job *png, void *user)
     png_set_read_fn(codec, png, on_read);
     png_set_user_limits(codec, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* samc_photo_begin has ours */
     png_read_info(codec, png->info);
+    SAMC_TRY(read_orientation(png));
     SAMC_TRY(samc_photo_begin(job, png_get_image_width(codec, png->info),
                               png_get_image_height(codec, png->info), png->error));
     ask_for_rgb(png);

@@ -372,13 +372,12 @@ static samc_status read_photo(tiff_reader *reader, samc_error *error)
     SAMC_TRY(check_compression(reader->file, error));
     SAMC_TRY(read_colors(reader, error));
     SAMC_TRY(read_samples(reader, error));
-    SAMC_TRY(samc_photo_begin(reader->job, width, height, error));
-    SAMC_TRY(read_blocks(reader, error));
-    SAMC_TRY(read_pixels(reader, error));
     orientation = tag16(reader->file, TIFFTAG_ORIENTATION);
     if (orientation >= 1 && orientation <= 8)
         reader->job->orientation = orientation;
-    return SAMC_OK;
+    SAMC_TRY(samc_photo_begin(reader->job, width, height, error));
+    SAMC_TRY(read_blocks(reader, error));
+    return read_pixels(reader, error);
 }
 
 samc_status samc_tiff_decode(samc_photo_job *job, samc_error *error)

@@ -58,12 +58,12 @@ static samc_status read_photo(samc_photo_job *job, const WebPDemuxer *demuxer, s
     WebPIterator frame;
     samc_status status = SAMC_OK;
 
-    SAMC_TRY(samc_photo_begin(job, width, height, error));
     if (WebPDemuxGetChunk(demuxer, "EXIF", 1, &exif)) {
         status = samc_orientation_read(exif.chunk.bytes, exif.chunk.size, &job->orientation, error);
         WebPDemuxReleaseChunkIterator(&exif);
         SAMC_TRY(status);
     }
+    SAMC_TRY(samc_photo_begin(job, width, height, error));
     if (!WebPDemuxGetFrame(demuxer, 1, &frame))
         return SAMC_FAIL(error, FORMAT, "the WebP holds no picture");
     /* An animation's first frame may cover a part of the canvas; the rest is transparent black. The

@@ -164,6 +164,14 @@ cleanup:
     return status;
 }
 
+size_t samc_shared_image_bytes(const samc_config *config)
+{
+    const samc_blocks blocks = samc_blocks_of(config);
+    const int64_t values = blocks.tokens * config->cross_dim + SAMC_LEFT_SLACK;
+
+    return (size_t)(2 * samc_blocks_floats(&blocks, config->cross_dim) + values) * sizeof(float);
+}
+
 void samc_shared_image_free(samc_shared_image *photo)
 {
     free(photo->projections.keys);

@@ -47,6 +47,8 @@ typedef struct samc_shared_image {
 samc_status samc_shared_image_project(const samc_call *call, const samc_transformer *transformer,
                                       const float *pe, samc_shared_image *photo, samc_error *error);
 void samc_shared_image_free(samc_shared_image *photo);
+/* The bytes that the projections take. */
+size_t samc_shared_image_bytes(const samc_config *config);
 
 /* The image of one prompt, blocks of E rows; becomes what the transformer makes of it. */
 typedef struct samc_two_way_prompt {

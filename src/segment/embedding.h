@@ -23,5 +23,7 @@ samc_status samc_embedding_new(const samc_model *model, int32_t width, int32_t h
  * without a mask, once. From here on the embedding does not change. Errors: MEMORY. */
 samc_status samc_embedding_finish(const samc_call *call, const samc_model *model,
                                   samc_embedding *embedding, samc_error *error);
+/* The bytes of memory that an embedding of that model takes. */
+size_t samc_embedding_bytes(const samc_model *model);
 
 #endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Cache: every large block that the server keeps, counted in bytes against one budget.
+ *
+ * An item is an embedding or a run of bytes (an uploaded file, a thumbnail, a saved embedding on
+ * its way to a client). It is counted from before its memory is taken until after it is freed,
+ * whoever holds it; so what a slow client has not taken yet counts too. Items in a slot are the
+ * cache's to drop, the least recently used first, when room is needed; one that somebody holds is
+ * only forgotten and goes when it is let go. Where dropping does not make enough room the wish is
+ * refused (LIMIT).
+ *
+ * Nothing here locks: the server's lock is held around every call.
+ */
+#ifndef SAMC_SERVER_CACHE_H
+#define SAMC_SERVER_CACHE_H
+
+#include "base/status.h"
+
+/* One block, counted by its holders. */
+typedef struct samc_item {
+    size_t bytes;              /* that it counts for */
+    samc_embedding *embedding; /* or */
+    uint8_t *data;             /* [size] */
+    size_t size;
+    /* the cache's own */
+    int64_t holders;
+    struct samc_item **slot; /* what shall become NULL when it is dropped; NULL: not in the cache */
+    struct samc_item *newer, *older;
+} samc_item;
+
+/* Begin with {.budget = bytes}. */
+typedef struct samc_cache {
+    size_t budget;
+    size_t used; /* never above budget */
+    size_t peak;
+    samc_item *newest, *oldest;
+    uint64_t items, hits, misses, drops; /* items: now in slots */
+} samc_cache;
+
+/* Makes room for `bytes` and counts them. Errors: LIMIT (no room even with everything dropped that
+ * can be). */
+samc_status samc_cache_reserve(samc_cache *cache, size_t bytes, samc_error *error);
+/* Counts `bytes` of those reserved no more. */
+void samc_cache_unreserve(samc_cache *cache, size_t bytes);
+
+/* An item for `bytes` that were reserved, held once by the caller. Errors: MEMORY (the bytes stay
+ * reserved). */
+samc_status samc_item_create(size_t bytes, samc_item **item, samc_error *error);
+/* Holds it once more; returns it. */
+samc_item *samc_item_hold(samc_item *item);
+/* Lets go; the last one frees it. NULL is fine. */
+void samc_item_release(samc_cache *cache, samc_item *item);
+
+/* Puts an item into *slot as the newest; the cache holds it too. What was there is dropped. */
+void samc_cache_put(samc_cache *cache, samc_item *item, samc_item **slot);
+/* What is in *slot, held once more and the newest now; NULL where nothing is. */
+samc_item *samc_cache_take(samc_cache *cache, samc_item **slot);
+/* Forgets what is in *slot. */
+void samc_cache_drop(samc_cache *cache, samc_item **slot);
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The jobs of the inference queue: encode, predict, everything.
+ */
+#include "server/answer.h"
+#include "server/events.h"
+#include "server/jobs.h"
+#include "server/pictures.h"
+#include "server/state.h"
+
+#include "segment/embedding.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------------- encode */
+
+typedef struct encode_run {
+    samc_server *server;
+    samc_job *job;
+    double told;
+} encode_run;
+
+/* Between two blocks: predictions first; an encoding ahead of need makes way for one that somebody
+ * waits for. */
+static int encode_step(void *user, double done)
+{
+    encode_run *run = user;
+    samc_server *server = run->server;
+    int stop;
+
+    samc_jobs_run_quick(server);
+    samc_server_lock(server);
+    if (done - run->told >= 0.01) {
+        run->told = done;
+        samc_events_progress(server, run->job, done);
+    }
+    stop = atomic_load(&run->job->cancelled) ||
+           (run->job->queue == SAMC_QUEUE_AHEAD && server->jobs.first[SAMC_QUEUE_LONG]);
+    samc_server_unlock(server);
+    return stop;
+}
+
+/* Pixels -> embedding, kept in the cache. Room is made before memory is taken. */
+static samc_status encode_pixels(encode_run *run, const samc_photo *photo, samc_error *error)
+{
+    samc_server *server = run->server;
+    samc_encode_options options = SAMC_ENCODE_OPTIONS_INIT;
+    const size_t bytes = samc_embedding_bytes(server->model) + sizeof(samc_item);
+    samc_item *item = NULL;
+    samc_status status;
+
+    samc_server_lock(server);
+    status = samc_cache_reserve(&server->cache, bytes, error);
+    if (status == SAMC_OK && (status = samc_item_create(bytes, &item, error)) != SAMC_OK)
+        samc_cache_unreserve(&server->cache, bytes);
+    samc_server_unlock(server);
+    SAMC_TRY(status);
+    options.progress = encode_step;
+    options.user = run;
+    status = samc_encode(server->context, server->model, &photo->view, &options, &item->embedding,
+                         error);
+    samc_server_lock(server);
+    if (status == SAMC_OK && run->job->picture->listed)
+        samc_cache_put(&server->cache, item, &run->job->picture->embedding);
+    samc_item_release(&server->cache, item);
+    samc_server_unlock(server);
+    return status;
+}
+
+/* The photo after this one in the folder, if there is room for it beside this one. */
+static void encode_ahead(samc_server *server, size_t index)
+{
+    samc_picture *next = samc_folder_at(&server->folder, index);
+    samc_job *job = NULL;
+
+    if (!next || next->job || next->embedding || next->encoding == SAMC_ENCODING_FAILED ||
+        server->cache.budget / 3 < samc_embedding_bytes(server->model))
+        return;
+    if (samc_job_create(SAMC_JOB_ENCODE, next, &job, NULL) != SAMC_OK)
+        return;
+    job->queue = SAMC_QUEUE_AHEAD;
+    if (samc_jobs_submit(server, job, NULL) == SAMC_OK) {
+        next->job = job;
+        next->encoding = SAMC_ENCODING_WAITING;
+    }
+    samc_job_release(server, job);
+}
+
+void samc_job_encode(samc_server *server, samc_job *job)
+{
+    samc_picture *picture = job->picture;
+    encode_run run = {server, job, 0.0};
+    samc_photo photo = {0};
+    samc_error error = {SAMC_OK, ""};
+    samc_status status = samc_picture_pixels(server, picture, &photo, &error);
+    bool again;
+
+    if (status == SAMC_OK)
+        status = encode_pixels(&run, &photo, &error);
+    samc_photo_free(&photo);
+    samc_server_lock(server);
+    again = status == SAMC_ERROR_CANCELLED && !atomic_load(&job->cancelled);
+    if (status == SAMC_OK) {
+        picture->encoding = SAMC_ENCODING_NONE;
+    } else if (status == SAMC_ERROR_CANCELLED) {
+        picture->encoding = again ? SAMC_ENCODING_NONE : SAMC_ENCODING_CANCELLED;
+    } else {
+        picture->encoding = SAMC_ENCODING_FAILED;
+        samc_http_clean_text(error.message, picture->failure, sizeof picture->failure);
+        samc_answer_failure(server, &job->reply, &error, 503);
+    }
+    if (picture->path && status == SAMC_OK && job->queue == SAMC_QUEUE_LONG)
+        encode_ahead(server, picture->index + 1);
+    if (again) { /* made way: stands in line anew */
+        picture->job = NULL;
+        encode_ahead(server, picture->index);
+    }
+    samc_server_unlock(server);
+}
+
+/* ------------------------------------------------------------------------- predict */
+
+/* Takes the photo's embedding out of the cache, held; answers 409 and returns NULL where there is
+ * none. */
+static samc_item *take_embedding(samc_server *server, samc_job *job)
+{
+    samc_item *item;
+
+    samc_server_lock(server);
+    item = samc_cache_take(&server->cache, &job->picture->embedding);
+    if (!item)
+        samc_answer_error(
+            server, &job->reply, 409, "not_encoded",
+            "the photo is not encoded, or its embedding had to make room: POST encode "
+            "first");
+    samc_server_unlock(server);
+    return item;
+}
+
+static void release_item(samc_server *server, samc_item *item)
+{
+    samc_server_lock(server);
+    samc_item_release(&server->cache, item);
+    samc_server_unlock(server);
+}
+
+static json_t *number_json(float number)
+{
+    return isfinite(number) ? json_real((double)number) : json_null();
+}
+
+/* {"size": [h, w], "counts": COCO's string} and what goes with it, of the mask in `rle`. */
+static samc_status mask_json(const samc_rle *rle, json_t **mask, samc_error *error)
+{
+    int32_t box[4];
+    char *counts = NULL;
+
+    SAMC_TRY(samc_rle_to_string(rle, &counts, error));
+    samc_rle_box(rle, box);
+    *mask = json_pack("{s:{s:[i,i], s:s}, s:[i,i,i,i], s:I}", "rle", "size", (int)rle->height,
+                      (int)rle->width, "counts", counts, "bbox", (int)box[0], (int)box[1],
+                      (int)box[2], (int)box[3], "area", (json_int_t)samc_rle_area(rle));
+    free(counts);
+    return *mask ? SAMC_OK : SAMC_FAIL(error, MEMORY, "out of memory");
+}
+
+static samc_status add_low_res(json_t *mask, const float *logits, size_t count, samc_error *error)
+{
+    const size_t size = SAMC_HTTP_BASE64_SIZE(count * sizeof *logits);
+    char *text = malloc(size);
+
+    if (!text)
+        return samc_error_memory(error, size);
+    samc_http_base64_encode(logits, count * sizeof *logits, text);
+    (void)json_object_set_new(mask, "lowRes", json_string(text));
+    free(text);
+    return SAMC_OK;
+}
+
+/* Appends mask `m` of one prompt's answer to the list. */
+static samc_status add_mask(const samc_ask *ask, const samc_masks *masks, size_t prompt, int32_t m,
+                            json_t *list, samc_error *error)
+{
+    const size_t pixels = (size_t)masks->height * (size_t)masks->width;
+    const size_t low = (size_t)masks->low_res_size * (size_t)masks->low_res_size;
+    samc_status status = SAMC_OK;
+    samc_rle rle = SAMC_RLE_INIT;
+    json_t *mask = NULL;
+
+    SAMC_CHECK(samc_rle_encode(masks->masks + (size_t)m * pixels, masks->height, masks->width,
+                               (size_t)masks->width, &rle, error));
+    SAMC_CHECK(mask_json(&rle, &mask, error));
+    (void)json_object_set_new(mask, "prompt", json_integer((json_int_t)prompt));
+    (void)json_object_set_new(mask, "score", number_json(masks->predicted_iou[m]));
+    (void)json_object_set_new(mask, "stability", number_json(masks->stability_score[m]));
+    if (ask->want_low_res)
+        SAMC_CHECK(add_low_res(mask, masks->low_res_logits + (size_t)m * low, low, error));
+    if (json_array_append(list, mask) != 0)
+        SAMC_CHECK(SAMC_FAIL(error, MEMORY, "out of memory"));
+
+cleanup:
+    json_decref(mask);
+    samc_rle_free(&rle);
+    return status;
+}
+
+/* One prompt at a time, so that masks of the photo's size exist for one. */
+static samc_status predict_all(samc_server *server, const samc_job *job,
+                               const samc_embedding *embedding, json_t *list, samc_error *error)
+{
+    samc_predict_options options = SAMC_PREDICT_OPTIONS_INIT;
+
+    options.multimask = job->ask.multimask;
+    for (size_t i = 0; i < job->ask.n_prompts; i++) {
+        samc_masks masks = SAMC_MASKS_INIT;
+        samc_status status = samc_predict(server->context, server->model, embedding,
+                                          &job->ask.prompts[i], 1, &options, &masks, error);
+
+        for (int32_t m = 0; status == SAMC_OK && m < masks.n_masks; m++)
+            status = add_mask(&job->ask, &masks, i, m, list, error);
+        samc_masks_free(&masks);
+        SAMC_TRY(status);
+        if (atomic_load(&job->cancelled))
+            return SAMC_FAIL(error, CANCELLED, "the request was cancelled");
+    }
+    return SAMC_OK;
+}
+
+void samc_job_predict(samc_server *server, samc_job *job)
+{
+    samc_item *item = take_embedding(server, job);
+    samc_error error = {SAMC_OK, ""};
+    json_t *list;
+    samc_status status;
+
+    if (!item)
+        return;
+    list = json_array();
+    status = list ? predict_all(server, job, item->embedding, list, &error)
+                  : SAMC_FAIL(&error, MEMORY, "out of memory");
+    release_item(server, item);
+    samc_server_lock(server);
+    if (status == SAMC_OK) {
+        samc_answer_json(server, &job->reply, 200, json_pack("{s:o}", "masks", list));
+    } else {
+        json_decref(list);
+        samc_answer_failure(server, &job->reply, &error, 413);
+    }
+    samc_server_unlock(server);
+}
+
+/* ------------------------------------------------------------------------- everything */
+
+typedef struct everything_run {
+    samc_server *server;
+    samc_job *job;
+    samc_error *error;
+    samc_status status; /* of what take_record failed with */
+} everything_run;
+
+static int everything_step(void *user, double done)
+{
+    everything_run *run = user;
+    int stop;
+
+    (void)done;
+    samc_jobs_run_quick(run->server);
+    samc_server_lock(run->server);
+    stop = atomic_load(&run->job->cancelled) || samc_stream_is_left(run->job->stream);
+    samc_server_unlock(run->server);
+    return stop;
+}
+
+/* Writes `value` as a line; takes the reference. */
+static samc_status write_line(samc_server *server, samc_stream *stream, json_t *value,
+                              samc_error *error)
+{
+    char *text = value ? json_dumps(value, JSON_REAL_PRECISION(17)) : NULL;
+    samc_status status;
+    size_t size;
+
+    json_decref(value);
+    if (!text)
+        return SAMC_FAIL(error, MEMORY, "out of memory");
+    size = strlen(text);
+    text[size] = '\n'; /* in place of the NUL */
+    samc_server_lock(server);
+    status = samc_stream_write(&server->cache, stream, text, size + 1, error);
+    samc_server_unlock(server);
+    free(text);
+    return status;
+}
+
+static int take_record(void *user, const samc_mask_record *record)
+{
+    everything_run *run = user;
+    json_t *line = NULL;
+
+    run->status = mask_json(record->mask, &line, run->error);
+    if (run->status != SAMC_OK)
+        return 1;
+    (void)json_object_set_new(line, "id", json_integer((json_int_t)record->index));
+    (void)json_object_set_new(line, "predictedIou", number_json(record->predicted_iou));
+    (void)json_object_set_new(line, "stability", number_json(record->stability_score));
+    (void)json_object_set_new(line, "point",
+                              json_pack("[f,f]", record->point[0], record->point[1]));
+    run->status = write_line(run->server, run->job->stream, line, run->error);
+    return run->status != SAMC_OK;
+}
+
+void samc_job_everything(samc_server *server, samc_job *job)
+{
+    samc_item *item = take_embedding(server, job);
+    samc_error error = {SAMC_OK, ""}, reason = {SAMC_OK, ""};
+    everything_run run = {server, job, &reason, SAMC_OK};
+    samc_generate_options options = job->everything;
+    samc_status status = SAMC_ERROR_ARGUMENT;
+
+    if (item) {
+        options.progress = everything_step;
+        options.user = &run;
+        status = samc_generate_from_embedding(server->context, server->model, item->embedding,
+                                              &options, take_record, &run, &error);
+        release_item(server, item);
+    } else {
+        (void)samc_error_set(&error, status, "the photo's embedding had to make room");
+    }
+    if (status == SAMC_OK)
+        return;
+    if (run.status != SAMC_OK)
+        error = reason;
+    (void)write_line(server, job->stream,
+                     json_pack("{s:s, s:s}", "error", error.message, "code",
+                               item ? samc_status_name(error.status) : "not_encoded"),
+                     NULL);
+    samc_server_lock(server);
+    samc_answer_failure(server, &job->reply, &error, 503);
+    samc_server_unlock(server);
+}
