@@ -14,7 +14,7 @@ PYTHON = python3
 .DEFAULT_GOAL = build
 .PHONY: help setup build-needs configure build command demo test test-full parity parity-quick \
     parity-rle parity-auto parity-python click-parts parity-train wheel python-package model eval bench \
-    bench-peers bench-auto bench-train performance mutation kill-test folder-test asan tsan fuzz \
+    bench-peers bench-auto bench-python bench-train performance mutation kill-test folder-test asan asan-python tsan fuzz \
     lint format install uninstall clean
 
 help: ## list the targets
@@ -44,7 +44,7 @@ demo: command ## segment photos of the repository; leaves pictures in demo/
 test: build ## run the tests (no network, no PyTorch)
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
-test-full: test asan tsan parity ## test, and what takes longer: sanitizers, parity with PyTorch
+test-full: test asan asan-python tsan parity ## test, and what takes longer: sanitizers, parity with PyTorch
 
 parity: build ## compare with PyTorch's segment_anything, stage by stage, all sizes
 	@python=$$(sh tools/setup_reference.sh) && \
@@ -110,6 +110,11 @@ bench-auto: command ## everything in a photo beside the reference, which takes m
 	    "$$python" tools/bench/bench_auto.py --build $(BUILD) --run-with '$(RUN_WITH)' \
 	    --output $(BUILD)/bench_auto.json
 
+bench-python: build ## what Python programs call: set_image, predict, generate beside segment_anything
+	@python=$$(sh tools/setup_reference.sh) && \
+	    "$$python" tools/bench/bench_python.py --library $(BUILD)/libsamc.so \
+	    --run-with '$(RUN_WITH)'
+
 performance: ## write docs/PERFORMANCE.md from what the last `make bench-peers` measured
 	@$(PYTHON) tools/bench/performance.py $(BUILD)/bench_peers.json
 
@@ -122,6 +127,9 @@ bench-train: build ## a training step beside PyTorch's, in turns; two ranks besi
 
 asan: build-needs ## the C tests under the address and undefined-behaviour sanitizers
 	@tools/sanitize.sh asan $(JOBS)
+
+asan-python: build-needs ## the Python package's tests on a library under these sanitizers
+	@sh tools/sanitize_python.sh $(JOBS)
 
 tsan: build-needs ## the C tests under the thread sanitizer
 	@tools/sanitize.sh tsan $(JOBS)

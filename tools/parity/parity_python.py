@@ -97,8 +97,9 @@ class Comparison:
         self.iou, self.difference, self.masks = 1.0, 0.0, 0
 
     def look(self, ours, theirs, where: str = "") -> None:
-        # The reference's own slip: once a crop has no mask, the corners of all crops become floats.
-        if ours and theirs and ".crop_box[" in where and (ours[0], theirs[0]) == ("int", "float"):
+        # The reference's own slip: once a batch or a crop has no mask, all corners become floats.
+        corner = ".crop_box[" in where or ".bbox[" in where
+        if ours and theirs and corner and (ours[0], theirs[0]) == ("int", "float"):
             ours = "float", float(ours[1])
         if ours is None or theirs is None or ours[0] != theirs[0]:
             kinds = [v and v[0] for v in (ours, theirs)]

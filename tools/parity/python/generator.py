@@ -10,7 +10,7 @@ sam.to(device="cpu")
 
 
 def everything(photo, **parameters):
-    settings = dict(points_per_side=8, pred_iou_thresh=0.3, stability_score_thresh=0.3)
+    settings = dict(points_per_side=8, pred_iou_thresh=0.15, stability_score_thresh=0.15)
     image = cv2.cvtColor(cv2.imread(photo), cv2.COLOR_BGR2RGB)
     try:
         return SamAutomaticMaskGenerator(sam, **{**settings, **parameters}).generate(image)
@@ -43,7 +43,7 @@ microscope_loose = everything("groceries.jpg", points_per_side=16, points_per_ba
                               crop_n_points_downscale_factor=2, min_mask_region_area=100,
                               output_mode="coco_rle")
 grey = cv2.cvtColor(cv2.cvtColor(cv2.imread("dogs.jpg"), cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2RGB)
-generator = SamAutomaticMaskGenerator(sam, 6, pred_iou_thresh=0.3, stability_score_thresh=0.3)
+generator = SamAutomaticMaskGenerator(sam, 6, pred_iou_thresh=0.2, stability_score_thresh=0.2)
 of_grey = generator.generate(grey)
-generator.pred_iou_thresh = 0.6
+generator.pred_iou_thresh = 0.4
 changed = generator.generate(grey)
