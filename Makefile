@@ -13,7 +13,7 @@ PYTHON = python3
 
 .DEFAULT_GOAL = build
 .PHONY: help setup build-needs configure build command demo test test-full parity parity-quick \
-    parity-rle parity-auto parity-python click-parts parity-train wheel python-package model eval bench \
+    parity-rle parity-auto parity-python click-parts parity-train wheel python-package test-widget model eval bench \
     bench-peers bench-auto bench-python bench-train performance mutation kill-test folder-test asan asan-python tsan fuzz \
     lint format install uninstall clean
 
@@ -44,7 +44,7 @@ demo: command ## segment photos of the repository; leaves pictures in demo/
 test: build ## run the tests (no network, no PyTorch)
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
-test-full: test asan asan-python tsan parity ## test, and what takes longer: sanitizers, parity with PyTorch
+test-full: test asan asan-python tsan parity test-widget ## test, and what takes longer: sanitizers, parity with PyTorch
 
 parity: build ## compare with PyTorch's segment_anything, stage by stage, all sizes
 	@python=$$(sh tools/setup_reference.sh) && \
@@ -78,6 +78,16 @@ wheel: ## the Python package as build/wheel/samc-*.whl, checked by auditwheel
 
 python-package: wheel ## that wheel in a fresh virtual environment with numpy alone; its tests there
 	@sh tools/check_python_package.sh build/wheel
+
+# What follows runs in the environment of `setup_reference.sh notebook`, on the built library.
+NOTEBOOK = python=$$(sh tools/setup_reference.sh notebook) && \
+    export PYTHONPATH='$(CURDIR)/python' SAMC_LIBRARY='$(CURDIR)/$(BUILD)/libsamc.so' && "$$python"
+
+test-widget: build ## the widget in JupyterLab and Chromium, and its tests; needs the network once
+	@$(NOTEBOOK) tests/widget/in_jupyter.py
+	@$(NOTEBOOK) -m mypy
+	@SAMC_TINY_MODEL='$(CURDIR)/tests/golden/tiny.pth' && export SAMC_TINY_MODEL && \
+	    $(NOTEBOOK) tests/python/test_widget.py
 
 model: command ## train the default model in build/model, or go on; MODEL_OPTIONS go to samc train
 	@sh tools/model/make_model.sh $(BUILD)/cli/samc build/model $(MODEL_OPTIONS)

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# setup_reference.sh [masks] - makes the virtual environment that `make parity` compares with:
+# setup_reference.sh [masks|notebook] - makes the virtual environment that `make parity` compares with:
 # PyTorch and Meta's segment_anything, and what the benchmarks run beside samc; with `masks` a small
-# one for `make parity-rle`: pycocotools and, where it can be had, supervision. It stays out of the
-# repository: $SAMC_REFERENCE_VENV, else ${XDG_CACHE_HOME:-~/.cache}/samc/reference; $SAMC_MASKS_VENV,
-# else .../samc/masks.
+# one for `make parity-rle`: pycocotools and, where it can be had, supervision; with `notebook` what the
+# Python package is tried out with: JupyterLab, anywidget, playwright, supervision, mypy. It stays out of
+# the repository: $SAMC_REFERENCE_VENV, else ${XDG_CACHE_HOME:-~/.cache}/samc/reference;
+# $SAMC_MASKS_VENV, else .../samc/masks; $SAMC_NOTEBOOK_VENV, else .../samc/notebook.
 #
 # Prints the path of its python on stdout, everything else on stderr. Does nothing where the
 # packages are there.
@@ -26,6 +27,15 @@ if [ "${1:-}" = masks ]; then
     packages="numpy pycocotools pillow"
     modules="numpy pycocotools PIL"
     wishes=supervision
+fi
+
+if [ "${1:-}" = notebook ]; then
+    venv=${SAMC_NOTEBOOK_VENV:-$cache/notebook}
+    what="What notebooks are run with (JupyterLab)"
+    size="about 500 MB"
+    packages="numpy pillow matplotlib anywidget jupyterlab nbclient ipykernel playwright supervision
+mypy"
+    modules="numpy PIL matplotlib anywidget jupyterlab nbclient ipykernel playwright supervision mypy"
 fi
 
 complete() {

@@ -15,18 +15,22 @@ BLUE = np.array([30, 144, 255], np.uint8)
 GROUND = np.array([238, 238, 238], np.uint8)
 
 
+def png_of(header: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG of IHDR's content and further chunks (kind, content)."""
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, content in ((b"IHDR", header), *chunks, (b"IEND", b"")):
+        body = kind + content
+        data += struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+    return data
+
+
 def png(pixels: np.ndarray) -> bytes:
     """A PNG of an H x W x 3 array of uint8."""
     height, width = pixels.shape[:2]
     rows = np.zeros((height, 1 + width * 3), np.uint8)  # each row begins with its filter, none
     rows[:, 1:] = pixels.reshape(height, -1)
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
-            + chunk(b"IDAT", zlib.compress(rows.tobytes())) + chunk(b"IEND", b""))
+    return png_of(struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0),
+                  (b"IDAT", zlib.compress(rows.tobytes())))
 
 
 def data_url(data: bytes, kind: str = "image/png") -> str:
