@@ -13,7 +13,7 @@ PYTHON = python3
 
 .DEFAULT_GOAL = build
 .PHONY: help setup build-needs configure build command demo test test-full parity parity-quick \
-    parity-rle parity-auto parity-python click-parts parity-train wheel python-package test-widget model eval bench \
+    parity-rle parity-auto parity-python click-parts parity-train wheel python-package test-widget test-notebook model eval bench \
     bench-peers bench-auto bench-python bench-train performance mutation kill-test folder-test asan asan-python tsan fuzz \
     lint format install uninstall clean
 
@@ -44,7 +44,7 @@ demo: command ## segment photos of the repository; leaves pictures in demo/
 test: build ## run the tests (no network, no PyTorch)
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
-test-full: test asan asan-python tsan parity test-widget ## test, and what takes longer: sanitizers, parity with PyTorch
+test-full: test asan asan-python tsan parity test-widget test-notebook ## test, and what takes longer: sanitizers, parity with PyTorch
 
 parity: build ## compare with PyTorch's segment_anything, stage by stage, all sizes
 	@python=$$(sh tools/setup_reference.sh) && \
@@ -88,6 +88,11 @@ test-widget: build ## the widget in JupyterLab and Chromium, and its tests; need
 	@$(NOTEBOOK) -m mypy
 	@SAMC_TINY_MODEL='$(CURDIR)/tests/golden/tiny.pth' && export SAMC_TINY_MODEL && \
 	    $(NOTEBOOK) tests/python/test_widget.py
+
+test-notebook: build ## examples/python/samc.ipynb in a kernel; supervision's picture of our records
+	@$(NOTEBOOK) tests/widget/run_notebook.py
+	@$(NOTEBOOK) -W ignore examples/python/supervision_masks.py docs/photos/astronaut.jpg \
+	    -o $(BUILD)/astronaut_supervision.jpg
 
 model: command ## train the default model in build/model, or go on; MODEL_OPTIONS go to samc train
 	@sh tools/model/make_model.sh $(BUILD)/cli/samc build/model $(MODEL_OPTIONS)

@@ -100,6 +100,10 @@ class Segmenter(anywidget.AnyWidget):
         self._asked: list[dict] = []
         self.set_image(photo)
 
+    def __repr__(self) -> str:
+        return f"<samc.widget.Segmenter: {self.width} x {self.height} pixels, " \
+               f"{len(self.objects)} objects>"
+
     def set_image(self, photo) -> None:
         """Shows another photo; what was asked before is forgotten."""
         _, pixels = _photo.view(photo)
