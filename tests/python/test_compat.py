@@ -22,7 +22,7 @@ class Registry(Case):
                          (160, 0.0, "RGB"))
         with open(TINY, "rb") as file:
             self.assertEqual(samc.build_sam(file).image_encoder.img_size, 160)
-        self.assertEqual(sam_model_registry["default"]().samc.info.image_size, 256)
+        self.assertEqual(sam_model_registry["default"]().samc.info.image_size, 512)
 
     def test_wrong_size(self):
         for kind in ("vit_b", "vit_l", "vit_h"):

@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "train/fresh.h"
+#include "train/image_size.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -269,11 +270,12 @@ static void test_training_goes_on_from_it(void **state)
 
 /* ---------------------------------------------------------------------------- new weights */
 
-/* The small size has the tensors of the model that samc ships with; a checkpoint of it loads. */
+/* The small size has the tensors of the model that samc ships with, whose last photos were larger;
+ * a checkpoint of it loads. */
 static void test_new_weights_make_a_model(void **state)
 {
     const samc_checkpoint_state at = {.seed = 1};
-    samc_params fresh, other, back;
+    samc_params fresh, other, back, larger;
     char path[128];
     samc_tensors *tensors;
     double sum = 0.0, squares = 0.0;
@@ -284,15 +286,18 @@ static void test_new_weights_make_a_model(void **state)
     assert_int_equal(samc_params_fresh("small", 1, &fresh, NULL), SAMC_OK);
     assert_int_equal(samc_params_fresh("small", 2, &other, NULL), SAMC_OK);
     assert_int_equal(samc_tensors_open(SAMC_TEST_MODEL, &tensors, NULL), SAMC_OK);
-    assert_int_equal(fresh.n_params, samc_tensors_count(tensors));
-    for (size_t i = 0; i < fresh.n_params; i++) {
-        const samc_param *p = &fresh.list[i];
+    assert_int_equal(samc_params_fresh("small", 1, &larger, NULL), SAMC_OK);
+    assert_int_equal(samc_params_set_image_size(&larger, 512, NULL), SAMC_OK);
+    assert_int_equal(larger.n_params, samc_tensors_count(tensors));
+    for (size_t i = 0; i < larger.n_params; i++) {
+        const samc_param *p = &larger.list[i];
         const samc_tensor *t = samc_tensors_find(tensors, p->name);
 
         if (!t || t->n_dims != p->n_dims ||
             memcmp(t->shape, p->shape, (size_t)p->n_dims * sizeof p->shape[0]) != 0)
             fail_msg("%s is not as in the model", p->name);
     }
+    samc_params_free(&larger);
     samc_tensors_close(tensors);
     (void)snprintf(path, sizeof path, "%s/fresh.safetensors", folder);
     assert_int_equal(samc_checkpoint_save(path, &fresh, &at, NULL, 0, NULL), SAMC_OK);
