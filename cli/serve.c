@@ -146,7 +146,7 @@ static int serve(const wishes *w, samc_server *server, cli_session *session, con
     if (cli_model_find(w->session.model, &path, &error) != SAMC_OK ||
         samc_server_set_model(server, session->context, session->model, path, &error) != SAMC_OK) {
         cli_error("%s", error.message);
-        code = CLI_MODEL;
+        code = error.status == SAMC_ERROR_ARGUMENT ? CLI_USAGE : CLI_MODEL;
     }
     free(path);
     while (code == CLI_OK && !cli_stop_signal())

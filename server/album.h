@@ -32,7 +32,8 @@ struct samc_picture {
     char *name;            /* UTF-8, fit to be shown */
     char *path;            /* in the folder; NULL: uploaded */
     size_t index;          /* in the folder */
-    int32_t width, height; /* upright; 0: not known yet */
+    int32_t width, height; /* upright; 0: not known */
+    bool measured;         /* a photo of the folder was read for its size, which may have failed */
     /* in the cache; NULL: not there */
     samc_item *file, *embedding, *thumbnail, *upright;
 

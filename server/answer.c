@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char full[] = "{\"error\": \"the server's memory is full; try again later\", "
-                           "\"code\": \"busy\"}\n";
+                           "\"code\": \"busy\"}";
 
 void samc_answer_free(samc_server *server, samc_http_reply *reply)
 {
@@ -51,6 +51,27 @@ void samc_answer_bytes(samc_server *server, samc_http_reply *reply, int status, 
     samc_answer_item(server, reply, type, item);
     memcpy(reply->cookie, cookie, sizeof cookie);
     reply->status = status;
+}
+
+void samc_answer_text(samc_server *server, samc_http_reply *reply, const char *type,
+                      samc_stream *text)
+{
+    samc_item *item = NULL;
+
+    if (samc_cache_reserve(&server->cache, sizeof *item, NULL) != SAMC_OK) {
+        reply_full(server, reply);
+        return;
+    }
+    if (samc_item_create(text->room + sizeof *item, &item, NULL) != SAMC_OK) {
+        samc_cache_unreserve(&server->cache, sizeof *item);
+        reply_full(server, reply);
+        return;
+    }
+    item->data = (uint8_t *)text->bytes;
+    item->size = text->end;
+    text->bytes = NULL;
+    text->begin = text->end = text->room = 0;
+    samc_answer_item(server, reply, type, item);
 }
 
 void samc_answer_item(samc_server *server, samc_http_reply *reply, const char *type,

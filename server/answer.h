@@ -17,6 +17,10 @@ void samc_answer_free(samc_server *server, samc_http_reply *reply);
  * has no room the answer is 503. */
 void samc_answer_bytes(samc_server *server, samc_http_reply *reply, int status, const char *type,
                        void *bytes, size_t size);
+/* What was written to the stream, and not read, is the answer with status 200; its room stays
+ * counted. */
+void samc_answer_text(samc_server *server, samc_http_reply *reply, const char *type,
+                      samc_stream *text);
 /* An item that the caller holds; its hold becomes the reply's. */
 void samc_answer_item(samc_server *server, samc_http_reply *reply, const char *type,
                       samc_item *item);

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 static void unlink_item(samc_cache *cache, samc_item *item)
@@ -19,23 +20,34 @@ static void link_newest(samc_cache *cache, samc_item *item)
     cache->newest = item;
 }
 
+/* Whether nobody but the cache holds it. */
+static bool may_go(const samc_item *item)
+{
+    return item->holders == 1;
+}
+
+static bool has_room(const samc_cache *cache, size_t bytes)
+{
+    size_t room = cache->budget - cache->used;
+
+    for (const samc_item *item = cache->oldest; item && room < bytes; item = item->newer)
+        room += may_go(item) ? item->bytes : 0;
+    return room >= bytes;
+}
+
 samc_status samc_cache_reserve(samc_cache *cache, size_t bytes, samc_error *error)
 {
-    samc_item *item = cache->oldest;
-
-    while (bytes > cache->budget - cache->used && item) {
-        samc_item *next = item->newer;
-
-        if (item->holders == 1) { /* the cache's own */
-            samc_cache_drop(cache, item->slot);
-            cache->drops++;
-        }
-        item = next;
-    }
-    if (bytes > cache->budget - cache->used)
+    if (!has_room(cache, bytes))
         return SAMC_FAIL(error, LIMIT,
                          "the server's memory is full: %zu bytes are wanted, %zu of %zu are in use",
                          bytes, cache->used, cache->budget);
+    for (samc_item *item = cache->oldest, *next; bytes > cache->budget - cache->used; item = next) {
+        next = item->newer;
+        if (may_go(item)) {
+            samc_cache_drop(cache, item->slot);
+            cache->drops++;
+        }
+    }
     cache->used += bytes;
     if (cache->used > cache->peak)
         cache->peak = cache->used;
@@ -90,9 +102,16 @@ samc_item *samc_cache_take(samc_cache *cache, samc_item **slot)
         return NULL;
     }
     cache->hits++;
-    unlink_item(cache, item);
-    link_newest(cache, item);
+    samc_cache_touch(cache, slot);
     return samc_item_hold(item);
+}
+
+void samc_cache_touch(samc_cache *cache, samc_item **slot)
+{
+    if (!*slot)
+        return;
+    unlink_item(cache, *slot);
+    link_newest(cache, *slot);
 }
 
 void samc_cache_drop(samc_cache *cache, samc_item **slot)

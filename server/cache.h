@@ -4,10 +4,9 @@
  *
  * An item is an embedding or a run of bytes (an uploaded file, a thumbnail, a saved embedding on
  * its way to a client). It is counted from before its memory is taken until after it is freed,
- * whoever holds it; so what a slow client has not taken yet counts too. Items in a slot are the
- * cache's to drop, the least recently used first, when room is needed; one that somebody holds is
- * only forgotten and goes when it is let go. Where dropping does not make enough room the wish is
- * refused (LIMIT).
+ * whoever holds it; so what a slow client has not taken yet counts too. Items in a slot that nobody
+ * else holds are the cache's to drop, the least recently used first, when room is needed. Where
+ * dropping cannot make enough room the wish is refused (LIMIT), and nothing is dropped for it.
  *
  * Nothing here locks: the server's lock is held around every call.
  */
@@ -37,8 +36,8 @@ typedef struct samc_cache {
     uint64_t items, hits, misses, drops; /* items: now in slots */
 } samc_cache;
 
-/* Makes room for `bytes` and counts them. Errors: LIMIT (no room even with everything dropped that
- * can be). */
+/* Makes room for `bytes` and counts them. Errors: LIMIT (there would be no room even with all
+ * dropped that can be; nothing is). */
 samc_status samc_cache_reserve(samc_cache *cache, size_t bytes, samc_error *error);
 /* Counts `bytes` of those reserved no more. */
 void samc_cache_unreserve(samc_cache *cache, size_t bytes);
@@ -55,7 +54,9 @@ void samc_item_release(samc_cache *cache, samc_item *item);
 void samc_cache_put(samc_cache *cache, samc_item *item, samc_item **slot);
 /* What is in *slot, held once more and the newest now; NULL where nothing is. */
 samc_item *samc_cache_take(samc_cache *cache, samc_item **slot);
-/* Forgets what is in *slot. */
+/* What is in *slot, if anything is, is the newest now. */
+void samc_cache_touch(samc_cache *cache, samc_item **slot);
+/* Forgets what is in *slot; one that somebody holds goes when it is let go. */
 void samc_cache_drop(samc_cache *cache, samc_item **slot);
 
 #endif

@@ -104,7 +104,7 @@ static ssize_t read_stream(void *cls, uint64_t position, char *bytes, size_t roo
     if (n > 0) {
         enter(x, SAMC_PHASE_REPLY);
     } else if (stream->closed) {
-        n = MHD_CONTENT_READER_END_OF_STREAM;
+        n = stream->broken ? MHD_CONTENT_READER_END_WITH_ERROR : MHD_CONTENT_READER_END_OF_STREAM;
     } else {
         suspend(x, &stream->waiter);
     }

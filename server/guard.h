@@ -2,10 +2,9 @@
  *
  * Guard: who may ask. A page of another site must not reach a server on somebody's own machine:
  *
- *   Host            must be the bound address, a name of loopback or, where all addresses are
- *   bound,
- *                   any address in numbers or this machine's name: a foreign name that was made to
- *                   point here (DNS rebinding) is refused
+ *   Host            must be the bound address, a name of loopback or, where all addresses
+ *                   are bound, any address in numbers or this machine's name: a foreign name
+ *                   that was made to point here (DNS rebinding) is refused
  *   Origin          where there is one it must be this server, as Host has it
  *   Sec-Fetch-Site  where there is one it must be same-origin or none, for all of /api/
  *

@@ -84,7 +84,8 @@ static size_t character_length(const char *bytes, size_t left)
     return 0;
 }
 
-/* C0, DEL, C1; U+200E, U+200F, U+2028..202E and U+2066..2069, which break or turn lines. */
+/* C0, DEL, C1; U+061C, U+200E, U+200F, U+2028..202E and U+2066..2069, which break or turn lines;
+ * U+FEFF, which is not seen. */
 static bool is_control(const char *bytes, size_t length)
 {
     const unsigned char *c = (const unsigned char *)bytes;
@@ -92,7 +93,9 @@ static bool is_control(const char *bytes, size_t length)
     if (length == 1)
         return c[0] < 0x20 || c[0] == 0x7f;
     if (length == 2)
-        return c[0] == 0xc2 && c[1] < 0xa0;
+        return (c[0] == 0xc2 && c[1] < 0xa0) || (c[0] == 0xd8 && c[1] == 0x9c);
+    if (length == 3 && c[0] == 0xef)
+        return c[1] == 0xbb && c[2] == 0xbf;
     if (length != 3 || c[0] != 0xe2)
         return false;
     return (c[1] == 0x80 && (c[2] == 0x8e || c[2] == 0x8f || (c[2] >= 0xa8 && c[2] <= 0xae))) ||

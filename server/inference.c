@@ -95,17 +95,16 @@ void samc_job_encode(samc_server *server, samc_job *job)
     samc_photo photo = {0};
     samc_error error = {SAMC_OK, ""};
     samc_status status = samc_picture_pixels(server, picture, &photo, &error);
-    bool again;
 
     if (status == SAMC_OK)
         status = encode_pixels(&run, &photo, &error);
     samc_photo_free(&photo);
     samc_server_lock(server);
-    again = status == SAMC_ERROR_CANCELLED && !atomic_load(&job->cancelled);
+    job->again = status == SAMC_ERROR_CANCELLED && !atomic_load(&job->cancelled);
     if (status == SAMC_OK) {
         picture->encoding = SAMC_ENCODING_NONE;
     } else if (status == SAMC_ERROR_CANCELLED) {
-        picture->encoding = again ? SAMC_ENCODING_NONE : SAMC_ENCODING_CANCELLED;
+        picture->encoding = job->again ? SAMC_ENCODING_WAITING : SAMC_ENCODING_CANCELLED;
     } else {
         picture->encoding = SAMC_ENCODING_FAILED;
         samc_http_clean_text(error.message, picture->failure, sizeof picture->failure);
@@ -113,31 +112,10 @@ void samc_job_encode(samc_server *server, samc_job *job)
     }
     if (picture->path && status == SAMC_OK && job->queue == SAMC_QUEUE_LONG)
         encode_ahead(server, picture->index + 1);
-    if (again) { /* made way: stands in line anew */
-        picture->job = NULL;
-        encode_ahead(server, picture->index);
-    }
     samc_server_unlock(server);
 }
 
-/* ------------------------------------------------------------------------- predict */
-
-/* Takes the photo's embedding out of the cache, held; answers 409 and returns NULL where there is
- * none. */
-static samc_item *take_embedding(samc_server *server, samc_job *job)
-{
-    samc_item *item;
-
-    samc_server_lock(server);
-    item = samc_cache_take(&server->cache, &job->picture->embedding);
-    if (!item)
-        samc_answer_error(
-            server, &job->reply, 409, "not_encoded",
-            "the photo is not encoded, or its embedding had to make room: POST encode "
-            "first");
-    samc_server_unlock(server);
-    return item;
-}
+/* ------------------------------------------------------------------------- answers */
 
 static void release_item(samc_server *server, samc_item *item)
 {
@@ -179,9 +157,35 @@ static samc_status add_low_res(json_t *mask, const float *logits, size_t count, 
     return SAMC_OK;
 }
 
-/* Appends mask `m` of one prompt's answer to the list. */
-static samc_status add_mask(const samc_ask *ask, const samc_masks *masks, size_t prompt, int32_t m,
-                            json_t *list, samc_error *error)
+/* Appends `before`, the value and, unless it is 0, `end` to the text of an answer; takes the
+ * reference. */
+static samc_status write_json(samc_server *server, samc_stream *text, const char *before,
+                              json_t *value, char end, samc_error *error)
+{
+    char *json = value ? json_dumps(value, JSON_REAL_PRECISION(17)) : NULL;
+    samc_status status;
+    size_t size;
+
+    json_decref(value);
+    if (!json)
+        return SAMC_FAIL(error, MEMORY, "out of memory");
+    size = strlen(json) + (end ? 1 : 0);
+    if (end)
+        json[size - 1] = end; /* in place of the NUL */
+    samc_server_lock(server);
+    status = samc_stream_write(&server->cache, text, before, strlen(before), error);
+    if (status == SAMC_OK)
+        status = samc_stream_write(&server->cache, text, json, size, error);
+    samc_server_unlock(server);
+    free(json);
+    return status;
+}
+
+/* ------------------------------------------------------------------------- predict */
+
+/* Appends mask `m` of one prompt's answer to the text. */
+static samc_status add_mask(samc_server *server, const samc_ask *ask, const samc_masks *masks,
+                            size_t prompt, int32_t m, samc_stream *text, samc_error *error)
 {
     const size_t pixels = (size_t)masks->height * (size_t)masks->width;
     const size_t low = (size_t)masks->low_res_size * (size_t)masks->low_res_size;
@@ -197,8 +201,8 @@ static samc_status add_mask(const samc_ask *ask, const samc_masks *masks, size_t
     (void)json_object_set_new(mask, "stability", number_json(masks->stability_score[m]));
     if (ask->want_low_res)
         SAMC_CHECK(add_low_res(mask, masks->low_res_logits + (size_t)m * low, low, error));
-    if (json_array_append(list, mask) != 0)
-        SAMC_CHECK(SAMC_FAIL(error, MEMORY, "out of memory"));
+    SAMC_CHECK(write_json(server, text, prompt || m ? ", " : "{\"masks\": [", json_incref(mask), 0,
+                          error));
 
 cleanup:
     json_decref(mask);
@@ -206,9 +210,11 @@ cleanup:
     return status;
 }
 
-/* One prompt at a time, so that masks of the photo's size exist for one. */
+/* One prompt at a time, so that masks of the photo's size exist for one; the text of those that are
+ * done counts in the cache. */
 static samc_status predict_all(samc_server *server, const samc_job *job,
-                               const samc_embedding *embedding, json_t *list, samc_error *error)
+                               const samc_embedding *embedding, samc_stream *text,
+                               samc_error *error)
 {
     samc_predict_options options = SAMC_PREDICT_OPTIONS_INIT;
 
@@ -219,7 +225,7 @@ static samc_status predict_all(samc_server *server, const samc_job *job,
                                           &job->ask.prompts[i], 1, &options, &masks, error);
 
         for (int32_t m = 0; status == SAMC_OK && m < masks.n_masks; m++)
-            status = add_mask(&job->ask, &masks, i, m, list, error);
+            status = add_mask(server, &job->ask, &masks, i, m, text, error);
         samc_masks_free(&masks);
         SAMC_TRY(status);
         if (atomic_load(&job->cancelled))
@@ -230,24 +236,25 @@ static samc_status predict_all(samc_server *server, const samc_job *job,
 
 void samc_job_predict(samc_server *server, samc_job *job)
 {
-    samc_item *item = take_embedding(server, job);
+    samc_item *item = samc_picture_embedding(server, job);
     samc_error error = {SAMC_OK, ""};
-    json_t *list;
+    samc_stream *text = NULL;
     samc_status status;
 
     if (!item)
         return;
-    list = json_array();
-    status = list ? predict_all(server, job, item->embedding, list, &error)
-                  : SAMC_FAIL(&error, MEMORY, "out of memory");
+    status = samc_stream_create(&text, &error);
+    if (status == SAMC_OK)
+        status = predict_all(server, job, item->embedding, text, &error);
     release_item(server, item);
     samc_server_lock(server);
-    if (status == SAMC_OK) {
-        samc_answer_json(server, &job->reply, 200, json_pack("{s:o}", "masks", list));
-    } else {
-        json_decref(list);
-        samc_answer_failure(server, &job->reply, &error, 413);
-    }
+    if (status == SAMC_OK)
+        status = samc_stream_write(&server->cache, text, "]}", 2, &error);
+    if (status == SAMC_OK)
+        samc_answer_text(server, &job->reply, "application/json", text);
+    else
+        samc_answer_failure(server, &job->reply, &error, 503);
+    samc_stream_release(&server->cache, text);
     samc_server_unlock(server);
 }
 
@@ -273,26 +280,6 @@ static int everything_step(void *user, double done)
     return stop;
 }
 
-/* Writes `value` as a line; takes the reference. */
-static samc_status write_line(samc_server *server, samc_stream *stream, json_t *value,
-                              samc_error *error)
-{
-    char *text = value ? json_dumps(value, JSON_REAL_PRECISION(17)) : NULL;
-    samc_status status;
-    size_t size;
-
-    json_decref(value);
-    if (!text)
-        return SAMC_FAIL(error, MEMORY, "out of memory");
-    size = strlen(text);
-    text[size] = '\n'; /* in place of the NUL */
-    samc_server_lock(server);
-    status = samc_stream_write(&server->cache, stream, text, size + 1, error);
-    samc_server_unlock(server);
-    free(text);
-    return status;
-}
-
 static int take_record(void *user, const samc_mask_record *record)
 {
     everything_run *run = user;
@@ -306,36 +293,28 @@ static int take_record(void *user, const samc_mask_record *record)
     (void)json_object_set_new(line, "stability", number_json(record->stability_score));
     (void)json_object_set_new(line, "point",
                               json_pack("[f,f]", record->point[0], record->point[1]));
-    run->status = write_line(run->server, run->job->stream, line, run->error);
+    run->status = write_json(run->server, run->job->stream, "", line, '\n', run->error);
     return run->status != SAMC_OK;
 }
 
 void samc_job_everything(samc_server *server, samc_job *job)
 {
-    samc_item *item = take_embedding(server, job);
+    samc_item *item = samc_picture_embedding(server, job);
     samc_error error = {SAMC_OK, ""}, reason = {SAMC_OK, ""};
     everything_run run = {server, job, &reason, SAMC_OK};
     samc_generate_options options = job->everything;
-    samc_status status = SAMC_ERROR_ARGUMENT;
+    samc_status status;
 
-    if (item) {
-        options.progress = everything_step;
-        options.user = &run;
-        status = samc_generate_from_embedding(server->context, server->model, item->embedding,
-                                              &options, take_record, &run, &error);
-        release_item(server, item);
-    } else {
-        (void)samc_error_set(&error, status, "the photo's embedding had to make room");
-    }
+    if (!item)
+        return;
+    options.progress = everything_step;
+    options.user = &run;
+    status = samc_generate_from_embedding(server->context, server->model, item->embedding, &options,
+                                          take_record, &run, &error);
+    release_item(server, item);
     if (status == SAMC_OK)
         return;
-    if (run.status != SAMC_OK)
-        error = reason;
-    (void)write_line(server, job->stream,
-                     json_pack("{s:s, s:s}", "error", error.message, "code",
-                               item ? samc_status_name(error.status) : "not_encoded"),
-                     NULL);
     samc_server_lock(server);
-    samc_answer_failure(server, &job->reply, &error, 503);
+    samc_answer_failure(server, &job->reply, run.status == SAMC_OK ? &error : &reason, 503);
     samc_server_unlock(server);
 }

@@ -85,6 +85,21 @@ static void take_out(samc_jobs *jobs, samc_job *job)
     job->waiting = false;
 }
 
+/* The last line of an answer that failed on its way says why; where there is no room for it the
+ * answer is cut off, so that nobody takes it for whole. */
+static void end_stream(samc_server *server, samc_job *job)
+{
+    const samc_http_reply *reply = &job->reply;
+    const char *text = reply->item ? (const char *)reply->item->data : reply->fixed;
+    const size_t size = reply->item ? reply->item->size : reply->fixed_size;
+
+    if (reply->status >= 400 &&
+        (samc_stream_write(&server->cache, job->stream, text, size, NULL) != SAMC_OK ||
+         samc_stream_write(&server->cache, job->stream, "\n", 1, NULL) != SAMC_OK))
+        job->stream->broken = true;
+    samc_stream_close(job->stream);
+}
+
 /* Ends a job, run or not: whoever waits for it is told. Lets go of the queue's hold. */
 static void end_job(samc_server *server, samc_job *job)
 {
@@ -95,7 +110,7 @@ static void end_job(samc_server *server, samc_job *job)
     if (job->kind == SAMC_JOB_ENCODE)
         samc_events_encoded(server, job);
     if (job->stream)
-        samc_stream_close(job->stream);
+        end_stream(server, job);
     if (waiter)
         waiter->wake(waiter);
     samc_job_release(server, job);
@@ -181,11 +196,17 @@ static void run_first(samc_server *server, samc_job_queue q)
         run_kind[job->kind](server, job);
         samc_server_lock(server);
     }
-    server->counts.jobs[job->kind]++;
-    server->counts.failed[job->kind] += job->reply.status >= 400 ? 1 : 0;
     server->counts.seconds[job->kind] += seconds_now() - began;
     if (is_long)
         server->jobs.running = NULL;
+    if (job->again && !server->jobs.stopping) {
+        job->again = false;
+        job->progress = 0.0;
+        append(&server->jobs, job);
+        return;
+    }
+    server->counts.jobs[job->kind]++;
+    server->counts.failed[job->kind] += job->reply.status >= 400 ? 1 : 0;
     end_job(server, job);
 }
 

@@ -47,7 +47,7 @@ struct samc_job {
     samc_job_queue queue;
     int64_t holders;
     samc_picture *picture; /* held; NULL: an upload that is none yet, or a list */
-    samc_item *file;       /* upload: the bytes */
+    samc_item *file;       /* upload: the bytes; predict: the request, which counts for `ask` */
     samc_id owner;         /* upload: of the session */
     char *name;            /* upload */
     samc_ask ask;          /* predict */
@@ -58,6 +58,7 @@ struct samc_job {
     double progress;     /* encode: the share done */
     atomic_bool cancelled;
     bool waiting, done;
+    bool again;            /* encode: it made way, and stands in line anew */
     samc_http_reply reply; /* once done; not of encode and everything */
     samc_waiter *waiter;   /* of the client, or NULL */
     samc_job *next;

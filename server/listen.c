@@ -51,14 +51,20 @@ static void drop(samc_server *server, samc_connection *connection)
     server->counts.dropped++;
 }
 
-/* Closes the connection that has kept us waiting longest: for a head, else for a body. */
+/* Closes the connection that has kept us waiting longest: for a head, else for a body, else for
+ * taking an answer, which it has been for some time. */
 static void make_room(samc_server *server, const samc_connection *fresh)
 {
-    for (samc_phase phase = SAMC_PHASE_HEAD; phase <= SAMC_PHASE_BODY; phase++) {
+    static const samc_phase phases[] = {SAMC_PHASE_HEAD, SAMC_PHASE_BODY, SAMC_PHASE_REPLY};
+    const int64_t patience = (int64_t)server->options.client_seconds * 1000;
+
+    for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++) {
+        const int64_t least = phases[i] == SAMC_PHASE_REPLY ? patience : 0;
         samc_connection *longest = NULL;
 
         for (samc_connection *c = server->listener->oldest; c; c = c->newer)
-            if (c != fresh && c->phase == phase && (!longest || c->since < longest->since))
+            if (c != fresh && c->phase == phases[i] && fresh->since - c->since >= least &&
+                (!longest || c->since < longest->since))
                 longest = c;
         if (longest) {
             drop(server, longest);

@@ -263,13 +263,9 @@ void samc_job_image(samc_server *server, samc_job *job)
 
 /* ------------------------------------------------------------------------- embedding */
 
-void samc_job_embedding(samc_server *server, samc_job *job)
+samc_item *samc_picture_embedding(samc_server *server, samc_job *job)
 {
-    samc_error error = {SAMC_OK, ""};
-    samc_status status;
     samc_item *item;
-    void *bytes = NULL;
-    size_t size = 0;
 
     samc_server_lock(server);
     item = samc_cache_take(&server->cache, &job->picture->embedding);
@@ -279,6 +275,17 @@ void samc_job_embedding(samc_server *server, samc_job *job)
             "the photo is not encoded, or its embedding had to make room: POST encode "
             "first");
     samc_server_unlock(server);
+    return item;
+}
+
+void samc_job_embedding(samc_server *server, samc_job *job)
+{
+    samc_error error = {SAMC_OK, ""};
+    samc_item *item = samc_picture_embedding(server, job);
+    samc_status status;
+    void *bytes = NULL;
+    size_t size = 0;
+
     if (!item)
         return;
     status = samc_embedding_save_memory(item->embedding, job->type, &bytes, &size, &error);
@@ -293,8 +300,8 @@ void samc_job_embedding(samc_server *server, samc_job *job)
 
 /* ------------------------------------------------------------------------- lists */
 
-/* Reads the size from the file's first bytes, else from the whole file; a photo that cannot be read
- * keeps 0 x 0. */
+/* Reads the size from the file's first bytes, else from the whole file, once: a photo that cannot
+ * be read keeps 0 x 0 until its pixels are asked for. */
 static void learn_size(samc_server *server, samc_picture *picture)
 {
     static const size_t heads[] = {HEAD_BYTES, SIZE_MAX};
@@ -312,6 +319,7 @@ static void learn_size(samc_server *server, samc_picture *picture)
     samc_server_lock(server);
     picture->width = width;
     picture->height = height;
+    picture->measured = true;
     samc_server_unlock(server);
 }
 
@@ -321,7 +329,7 @@ static json_t *list_entry(samc_server *server, samc_picture *picture)
     json_t *entry;
 
     samc_server_lock(server);
-    known = picture->width != 0;
+    known = picture->measured || picture->width != 0;
     samc_server_unlock(server);
     if (!known)
         learn_size(server, picture);

@@ -183,6 +183,8 @@ static bool find_picture(samc_visit *visit, const samc_id *id)
         picture = NULL;
     }
     visit->picture = picture;
+    if (picture) /* who clicks on its masks needs the file too: without it the photo is gone */
+        samc_cache_touch(&server->cache, &picture->file);
     return picture != NULL;
 }
 

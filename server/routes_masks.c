@@ -124,6 +124,7 @@ void samc_route_predict(samc_visit *visit)
             samc_answer_failure(server, visit->reply, &error, 413);
         return;
     }
+    job->file = visit->body ? samc_item_hold(visit->body) : NULL;
     samc_visit_submit(visit, job);
 }
 

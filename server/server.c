@@ -2,6 +2,7 @@
 #include "server/server.h"
 
 #include "base/memory.h"
+#include "segment/embedding.h"
 #include "server/guard.h"
 #include "server/state.h"
 
@@ -46,6 +47,8 @@ samc_status samc_server_create(const samc_server_options *options, samc_server *
     SAMC_TRY(check_options(options, error));
     SAMC_TRY(samc_alloc_zero(1, sizeof *s, &s, error));
     s->options = *options;
+    if (s->options.upload_bytes > s->options.cache_bytes / 2) /* as bodies have no more of it */
+        s->options.upload_bytes = s->options.cache_bytes / 2;
     s->cache.budget = options->cache_bytes;
     s->folder.fd = -1;
     (void)pthread_mutex_init(&s->lock, NULL);
@@ -78,6 +81,12 @@ samc_status samc_server_set_model(samc_server *server, samc_context *context,
     size_t size = 0;
 
     SAMC_TRY(samc_model_get_info(model, &info, error));
+    if (samc_embedding_bytes(model) > server->options.cache_bytes / 2)
+        return SAMC_FAIL(error, ARGUMENT,
+                         "the cache of %zu MiB is too small for this model: an embedding takes %zu "
+                         "MiB and half of the cache is for requests; give --cache-mib %zu or more",
+                         server->options.cache_bytes >> 20, (samc_embedding_bytes(model) >> 20) + 1,
+                         2 * ((samc_embedding_bytes(model) >> 20) + 1));
     SAMC_TRY(samc_decoder_extract(path, &decoder, &size, error));
     samc_server_lock(server);
     server->context = context;

@@ -3,8 +3,8 @@
  * Server: the page and its HTTP interface (docs/HTTP.md) over one model.
  *
  *     samc_server_create     folder scanned, nothing runs
- *     samc_server_start      the port is bound, threads run; requests get 503 until there is a
- *     model samc_server_set_model  the model is there: from now on everything is answered
+ *     samc_server_start      the port is bound, threads run; most requests get 503
+ *     samc_server_set_model  the model is there: from now on everything is answered
  *     samc_server_free       cancels what is under way, and waits for it
  */
 #ifndef SAMC_SERVER_SERVER_H
@@ -22,7 +22,7 @@ typedef struct samc_server_options {
     const char *token;      /* NULL: none is asked for; then only loopback addresses are bound */
     const char *folder;     /* of photos; NULL: none */
     size_t cache_bytes;     /* budget of the cache (server/cache.h) */
-    size_t upload_bytes;    /* largest photo file that is taken */
+    size_t upload_bytes;    /* largest photo file that is taken; at most half of cache_bytes */
     int64_t photo_pixels;   /* largest photo */
     int32_t points;         /* most points, and most boxes, of one request */
     int32_t connections;    /* more at once: the one that has been idle longest is closed */
@@ -49,7 +49,8 @@ int32_t samc_server_port(const samc_server *server);
 /* How many photos the folder has. */
 size_t samc_server_folder_count(const samc_server *server);
 /* The model and its context must outlive the server; `path` is the file that the model came from.
- * Errors: MEMORY, and those of reading the decoder from the file. */
+ * Errors: ARGUMENT (cache_bytes is too small for its embeddings), MEMORY, and those of reading
+ * the decoder from the file. */
 samc_status samc_server_set_model(samc_server *server, samc_context *context,
                                   const samc_model *model, const char *path, samc_error *error);
 void samc_server_free(samc_server *server);

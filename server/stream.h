@@ -24,6 +24,7 @@ struct samc_stream {
     char *bytes; /* [room]; unread: begin..end */
     size_t begin, end, room;
     bool closed;         /* nothing more comes */
+    bool broken;         /* something is missing: the answer must not look whole */
     bool abandoned;      /* nobody reads any more */
     samc_waiter *waiter; /* of the reader, while it has nothing to do; or NULL */
     samc_stream *next;   /* of the same photo's events */
