@@ -250,14 +250,15 @@ static samc_status start_listener(samc_server *server, samc_error *error)
     (void)pthread_cond_init(&l->clock_stop, NULL);
     server->listener = l;
     server->stop_listener = stop_listener;
-    /* twice as many connections: those that were shut down are closed a moment later */
+    /* twice as many connections: those that were shut down are closed a moment later; and twice
+     * the longest deadline of ours, which comes first and is counted */
     l->daemon = MHD_start_daemon(
         MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | MHD_ALLOW_SUSPEND_RESUME |
             MHD_USE_ERROR_LOG,
         0, NULL, NULL, samc_exchange_handle, server, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)(2 * o->connections), MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)(4 * o->client_seconds), MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        (unsigned)(8 * o->client_seconds), MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_NOTIFY_COMPLETED,
         samc_exchange_completed, server, MHD_OPTION_END);
     if (!l->daemon)
