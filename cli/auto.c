@@ -58,9 +58,11 @@ static const cli_option options[] = {
      "points between two steps of the progress bar (default: 64);\n"
      "the masks do not depend on it"},
     {"pred-iou-thresh", KEY_PRED_IOU, "X",
-     "keep masks of which the model says an IoU above X (default: 0.88)"},
+     "keep masks of which the model says an IoU above X (default: what\n"
+     "the model recommends, else 0.88)"},
     {"stability-score-thresh", KEY_STABILITY, "X",
-     "keep masks that change little with the threshold (default: 0.95)"},
+     "keep masks that change little with the threshold (default: what the\n"
+     "model recommends, else 0.95)"},
     {"stability-score-offset", KEY_STABILITY_OFFSET, "X",
      "by how much it is moved for that (default: 1.0)"},
     {"box-nms-thresh", KEY_BOX_NMS, "X",
@@ -136,14 +138,12 @@ const cli_command cli_auto = {
 };
 
 /* What the command line asks for. */
-/* What either threshold may be for the model that samc comes with. */
-#define SMALL_MODELS 0.35
-
 typedef struct wishes {
     cli_session_options session;
     samc_generate_options generate;
-    const char *overlap; /* --crop-overlap-ratio as written, or NULL */
-    char **inputs;       /* [n_inputs]: operands of --input; points into argv */
+    bool own_iou, own_stability; /* thresholds were given: the model's do not count */
+    const char *overlap;         /* --crop-overlap-ratio as written, or NULL */
+    char **inputs;               /* [n_inputs]: operands of --input; points into argv */
     int n_inputs;
     const char *output, *embedding, *model_type;
     unsigned what;
@@ -212,9 +212,11 @@ static bool take_parameter(wishes *w, cli_parser *parser)
         return true;
     case KEY_PRED_IOU:
         g->pred_iou_thresh = (float)read_number(parser, "pred-iou-thresh");
+        w->own_iou = true;
         return true;
     case KEY_STABILITY:
         g->stability_score_thresh = (float)read_number(parser, "stability-score-thresh");
+        w->own_stability = true;
         return true;
     case KEY_STABILITY_OFFSET:
         g->stability_score_offset = (float)read_number(parser, "stability-score-offset");
@@ -300,6 +302,7 @@ static int check_wishes(const cli_command *command, wishes *w)
 /* The run. */
 typedef struct auto_run {
     const wishes *w;
+    samc_generate_options generate; /* those of the wishes and what the model recommends */
     cli_session session;
     cli_coco coco;
     double started;
@@ -348,7 +351,7 @@ static void print_timings(const photo_job *job, const bench_work *work, double w
 static samc_status find_masks(photo_job *job, samc_error *error)
 {
     const auto_run *r = job->run;
-    samc_generate_options o = r->w->generate;
+    samc_generate_options o = r->generate;
     cli_progress progress;
     samc_error inner = {SAMC_OK, ""};
     samc_status status;
@@ -528,15 +531,27 @@ static int work_on_all(auto_run *r)
 /* Nothing at all is rarely what somebody wanted, and easily mended where it was the thresholds. */
 static void tell_of_nothing(const auto_run *r)
 {
-    const double iou = (double)r->w->generate.pred_iou_thresh;
-    const double stability = (double)r->w->generate.stability_score_thresh;
-    const bool high = !r->w->session.model && (iou > SMALL_MODELS || stability > SMALL_MODELS);
+    const double iou = (double)r->generate.pred_iou_thresh;
+    const double stability = (double)r->generate.stability_score_thresh;
 
     if (r->finished == 0 || r->masks > 0)
         return;
-    cli_note(
-        "samc: note: no mask was kept with --pred-iou-thresh %g and --stability-score-thresh %g%s",
-        iou, stability, high ? ": samc's own small model wants about 0.3 for both" : "");
+    cli_note("samc: note: no mask was kept with --pred-iou-thresh %g and --stability-score-thresh "
+             "%g: lower ones keep more",
+             iou, stability);
+}
+
+/* Where the command line has no thresholds the model's count, if its file has any. */
+static void choose_thresholds(auto_run *r)
+{
+    const samc_generate_options *asked = &r->w->generate;
+
+    r->generate = *asked;
+    (void)samc_model_recommend(r->session.model, &r->generate, NULL);
+    if (r->w->own_iou)
+        r->generate.pred_iou_thresh = asked->pred_iou_thresh;
+    if (r->w->own_stability)
+        r->generate.stability_score_thresh = asked->stability_score_thresh;
 }
 
 static int check_model(const auto_run *r)
@@ -573,6 +588,7 @@ static int run_all(const wishes *w)
     if (code == CLI_OK)
         code = check_model(&r);
     if (code == CLI_OK) {
+        choose_thresholds(&r);
         code = work_on_all(&r);
         tell_of_nothing(&r);
         if (coco && code <= CLI_FAILED && write_coco(&r, &error) != SAMC_OK) {

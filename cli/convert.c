@@ -8,11 +8,12 @@
 #include "model/loader.h"
 #include "model/sam.h"
 #include "segment/decoder_part.h"
+#include "thresholds.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_DTYPE = CLI_KEY_OWN, KEY_PART };
+enum { KEY_DTYPE = CLI_KEY_OWN, KEY_PART, KEY_THRESHOLDS };
 
 static int run(const cli_command *command, int argc, char **argv);
 
@@ -21,13 +22,14 @@ static const cli_option options[] = {
      "f32 (default), f16 or bf16: half the size, nearly the same masks"},
     {"part", KEY_PART, "PART",
      "decoder: prompt encoder and mask decoder alone, for embeddings from elsewhere"},
+    CLI_OPTION_THRESHOLDS(KEY_THRESHOLDS),
     {NULL, 0, NULL, NULL},
 };
 
 const cli_command cli_convert = {
     "convert",
     "turn a checkpoint into one safetensors file",
-    "IN OUT.safetensors [--dtype f32|f16|bf16] [--part decoder]",
+    "IN OUT.safetensors [--dtype f32|f16|bf16] [--part decoder] [--thresholds IOU,STABILITY]",
     "Reads Meta's .pth, Hugging Face's SamModel or a file of samc's own, checks every\n"
     "tensor, and writes the model under Meta's names together with its configuration.\n"
     "A number that does not fit f16 is an error that names the tensor.\n"
@@ -46,11 +48,12 @@ static samc_status write_whole(const samc_tensors *tensors, const samc_config *c
     samc_status status;
     const samc_tensor **list = NULL;
     char size[16], heads[16];
-    const samc_metadata metadata[] = {{"format", "samc model"},
-                                      {"format_version", "1"},
-                                      {"model", samc_config_name(config)},
-                                      {"image_size", size},
-                                      {"decoder_heads", heads}};
+    samc_metadata metadata[5 + SAMC_N_THRESHOLDS] = {{"format", "samc model"},
+                                                     {"format_version", "1"},
+                                                     {"model", samc_config_name(config)},
+                                                     {"image_size", size},
+                                                     {"decoder_heads", heads}};
+    const size_t n_metadata = 5 + samc_thresholds_list(&config->thresholds, metadata + 5);
     size_t count = samc_tensors_count(tensors);
 
     list = malloc(count * sizeof(const samc_tensor *));
@@ -62,8 +65,7 @@ static samc_status write_whole(const samc_tensors *tensors, const samc_config *c
             list[count++] = samc_tensors_at(tensors, i);
     (void)snprintf(size, sizeof size, "%d", (int)config->image_size);
     (void)snprintf(heads, sizeof heads, "%d", (int)config->decoder_heads);
-    status = samc_safetensors_write(out, list, count, dtype, metadata,
-                                    sizeof metadata / sizeof metadata[0], error);
+    status = samc_safetensors_write(out, list, count, dtype, metadata, n_metadata, error);
     free(list);
     return status;
 }
@@ -81,9 +83,16 @@ static samc_status write_decoder(const samc_tensors *tensors, const samc_config 
     return status;
 }
 
+/* What is asked for. */
+typedef struct wishes {
+    const char *in, *out;
+    samc_dtype dtype;
+    bool decoder;
+    samc_thresholds thresholds; /* none given: those of the file */
+} wishes;
+
 /* `writing` is set once what fails is the output's fault. */
-static samc_status convert(const char *in, const char *out, samc_dtype dtype, bool decoder,
-                           bool *writing, samc_error *error)
+static samc_status convert(const wishes *w, bool *writing, samc_error *error)
 {
     samc_status status = SAMC_OK;
     samc_context *context = NULL;
@@ -91,13 +100,16 @@ static samc_status convert(const char *in, const char *out, samc_dtype dtype, bo
     samc_config config;
 
     SAMC_CHECK(samc_context_create(NULL, &context, error));
-    SAMC_CHECK(samc_tensors_open(in, &tensors, error));
+    SAMC_CHECK(samc_tensors_open(w->in, &tensors, error));
     SAMC_CHECK(samc_tensors_verify(tensors, context->threads, error));
     /* proves that nothing is missing, extra, misshapen or not finite */
     SAMC_CHECK(samc_sam_check(tensors, &config, error));
+    if (w->thresholds.given)
+        config.thresholds = w->thresholds;
     *writing = true;
-    status = decoder || config.decoder_of ? write_decoder(tensors, &config, out, dtype, error)
-                                          : write_whole(tensors, &config, out, dtype, error);
+    status = w->decoder || config.decoder_of
+                 ? write_decoder(tensors, &config, w->out, w->dtype, error)
+                 : write_whole(tensors, &config, w->out, w->dtype, error);
 
 cleanup:
     samc_tensors_close(tensors);
@@ -107,24 +119,26 @@ cleanup:
 
 static int run(const cli_command *command, int argc, char **argv)
 {
-    samc_dtype dtype = SAMC_DTYPE_F32;
+    wishes w = {.dtype = SAMC_DTYPE_F32};
     samc_error error;
     cli_parser parser;
     samc_status status;
-    bool writing = false, decoder = false;
+    bool writing = false;
 
     cli_parser_begin(&parser, command, argc, argv);
     while (cli_parser_next(&parser)) {
         if (parser.key == KEY_PART) {
-            decoder = strcmp(parser.value, "decoder") == 0;
-            if (!decoder)
+            w.decoder = strcmp(parser.value, "decoder") == 0;
+            if (!w.decoder)
                 cli_parser_refuse(&parser, "--part %s: the only part is decoder", parser.value);
-        } else if (strcmp(parser.value, "f32") == 0)
-            dtype = SAMC_DTYPE_F32;
+        } else if (parser.key == KEY_THRESHOLDS)
+            cli_thresholds_take(&parser, &w.thresholds);
+        else if (strcmp(parser.value, "f32") == 0)
+            w.dtype = SAMC_DTYPE_F32;
         else if (strcmp(parser.value, "f16") == 0)
-            dtype = SAMC_DTYPE_F16;
+            w.dtype = SAMC_DTYPE_F16;
         else if (strcmp(parser.value, "bf16") == 0)
-            dtype = SAMC_DTYPE_BF16;
+            w.dtype = SAMC_DTYPE_BF16;
         else
             cli_parser_refuse(&parser, "--dtype %s: it is f32, f16 or bf16", parser.value);
     }
@@ -132,7 +146,9 @@ static int run(const cli_command *command, int argc, char **argv)
         return parser.exit_code;
     if (parser.n_operands != 2)
         return cli_refuse(command, "give the checkpoint to read and the file to write");
-    status = convert(parser.operands[0], parser.operands[1], dtype, decoder, &writing, &error);
+    w.in = parser.operands[0];
+    w.out = parser.operands[1];
+    status = convert(&w, &writing, &error);
     if (status == SAMC_OK)
         return CLI_OK;
     cli_error("%s", error.message);

@@ -3,13 +3,14 @@
  * samc export: the model of a training run, for samc or for PyTorch.
  */
 #include "cli.h"
+#include "thresholds.h"
 
 #include "train/checkpoint.h"
 
 #include <string.h>
 #include <strings.h>
 
-enum { KEY_EMA = CLI_KEY_OWN, KEY_RAW, KEY_DTYPE };
+enum { KEY_EMA = CLI_KEY_OWN, KEY_RAW, KEY_DTYPE, KEY_THRESHOLDS };
 
 static int run(const cli_command *command, int argc, char **argv);
 
@@ -18,6 +19,7 @@ static const cli_option options[] = {
     {"raw", KEY_RAW, NULL, "the weights as the last step left them"},
     {"dtype", KEY_DTYPE, "TYPE",
      "f32 (default), f16 or bf16: half the size, nearly the same masks"},
+    CLI_OPTION_THRESHOLDS(KEY_THRESHOLDS),
     {NULL, 0, NULL, NULL},
 };
 
@@ -46,8 +48,8 @@ static int format_of(const char *path, samc_checkpoint_format *format)
     return dot && (strcasecmp(dot, ".pth") == 0 || strcasecmp(dot, ".safetensors") == 0);
 }
 
-static int export_model(const char *in, const char *out, samc_checkpoint_format format,
-                        samc_checkpoint_weights weights, samc_dtype dtype)
+static int export_model(const char *in, samc_checkpoint_weights weights,
+                        const samc_checkpoint_output *output)
 {
     samc_tensors *tensors = NULL;
     samc_error error, note;
@@ -61,7 +63,7 @@ static int export_model(const char *in, const char *out, samc_checkpoint_format 
         cli_note("samc: %s", note.message);
     status = samc_tensors_verify(tensors, NULL, &error);
     if (status == SAMC_OK)
-        status = samc_checkpoint_export(tensors, weights, out, format, dtype, &error);
+        status = samc_checkpoint_export(tensors, weights, output, &error);
     samc_tensors_close(tensors);
     if (status == SAMC_OK)
         return CLI_OK;
@@ -74,8 +76,8 @@ static int export_model(const char *in, const char *out, samc_checkpoint_format 
 static int run(const cli_command *command, int argc, char **argv)
 {
     samc_checkpoint_weights weights = SAMC_CHECKPOINT_BEST;
-    samc_checkpoint_format format;
-    samc_dtype dtype = SAMC_DTYPE_F32;
+    samc_checkpoint_output output = {.dtype = SAMC_DTYPE_F32};
+    samc_thresholds thresholds;
     cli_parser parser;
 
     cli_parser_begin(&parser, command, argc, argv);
@@ -87,12 +89,15 @@ static int run(const cli_command *command, int argc, char **argv)
             if (weights != SAMC_CHECKPOINT_BEST && weights != asked)
                 cli_parser_refuse(&parser, "--ema or --raw, not both");
             weights = asked;
+        } else if (parser.key == KEY_THRESHOLDS) {
+            cli_thresholds_take(&parser, &thresholds);
+            output.thresholds = &thresholds;
         } else if (strcmp(parser.value, "f32") == 0) {
-            dtype = SAMC_DTYPE_F32;
+            output.dtype = SAMC_DTYPE_F32;
         } else if (strcmp(parser.value, "f16") == 0) {
-            dtype = SAMC_DTYPE_F16;
+            output.dtype = SAMC_DTYPE_F16;
         } else if (strcmp(parser.value, "bf16") == 0) {
-            dtype = SAMC_DTYPE_BF16;
+            output.dtype = SAMC_DTYPE_BF16;
         } else {
             cli_parser_refuse(&parser, "--dtype %s: it is f32, f16 or bf16", parser.value);
         }
@@ -101,8 +106,11 @@ static int run(const cli_command *command, int argc, char **argv)
         return parser.exit_code;
     if (parser.n_operands != 2)
         return cli_refuse(command, "give the checkpoint to read and the file to write");
-    if (!format_of(parser.operands[1], &format))
+    output.path = parser.operands[1];
+    if (!format_of(output.path, &output.format))
         return cli_refuse(command, "%s: the file to write ends in .safetensors or .pth",
-                          parser.operands[1]);
-    return export_model(parser.operands[0], parser.operands[1], format, weights, dtype);
+                          output.path);
+    if (output.thresholds && output.format == SAMC_CHECKPOINT_PTH)
+        return cli_refuse(command, "a .pth has no place for --thresholds: write .safetensors");
+    return export_model(parser.operands[0], weights, &output);
 }

@@ -103,6 +103,9 @@ static void print_config(const samc_config *c)
                  "low-res logits  %d x %d\n",
                  c->embed_dim, c->decoder_depth, c->decoder_heads, c->decoder_mlp, c->mask_tokens,
                  samc_config_low_res(c), samc_config_low_res(c));
+    if (c->thresholds.given)
+        (void)printf("recommends      pred-iou-thresh %s, stability-score-thresh %s\n",
+                     c->thresholds.texts[0], c->thresholds.texts[1]);
 }
 
 /* How many tensors and elements there are of each dtype. */
@@ -149,6 +152,13 @@ static void print_text(const char *path, const samc_tensors *tensors)
     }
 }
 
+static json_t *recommended_json(const samc_thresholds *t)
+{
+    return t->given ? json_pack("{s:f, s:f}", "pred_iou_thresh", strtod(t->texts[0], NULL),
+                                "stability_score_thresh", strtod(t->texts[1], NULL))
+                    : json_null();
+}
+
 static json_t *config_json(const samc_config *c)
 {
     json_t *global = json_array();
@@ -156,12 +166,13 @@ static json_t *config_json(const samc_config *c)
     for (int32_t i = 0; i < c->depth; i++)
         if (c->global[i])
             (void)json_array_append_new(global, json_integer(i));
-    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:i, s:i, s:i, s:i}", "model",
-                     samc_config_name(c), "image_size", c->image_size, "patch_size", c->patch_size,
-                     "embedding_size", c->grid, "encoder_dim", c->encoder_dim, "encoder_depth",
-                     c->depth, "encoder_heads", c->heads, "window_size", c->window, "global_blocks",
-                     global, "embedding_dim", c->embed_dim, "mask_tokens", c->mask_tokens,
-                     "decoder_heads", c->decoder_heads, "low_res_size", samc_config_low_res(c));
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:i, s:i, s:i, s:i, s:o}",
+                     "model", samc_config_name(c), "image_size", c->image_size, "patch_size",
+                     c->patch_size, "embedding_size", c->grid, "encoder_dim", c->encoder_dim,
+                     "encoder_depth", c->depth, "encoder_heads", c->heads, "window_size", c->window,
+                     "global_blocks", global, "embedding_dim", c->embed_dim, "mask_tokens",
+                     c->mask_tokens, "decoder_heads", c->decoder_heads, "low_res_size",
+                     samc_config_low_res(c), "recommended", recommended_json(&c->thresholds));
 }
 
 static json_t *tensors_json(const samc_tensors *tensors)

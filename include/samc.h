@@ -582,12 +582,21 @@ typedef struct samc_generate_options {
             NULL, 0, 0, 0, 0.0f, 0, NULL, NULL                                                     \
     }
 
+/* Sets those of `options` that the model's own file recommends instead of the reference's; the
+ * others stay as they are. These are pred_iou_thresh and stability_score_thresh, of a file that
+ * `samc convert --thresholds` or `samc export --thresholds` wrote (the model that samc comes with:
+ * it is less sure of itself than Meta's). Of any other file, Meta's own among them, nothing is
+ * recommended, and nothing changes. Call it between SAMC_GENERATE_OPTIONS_INIT and what you set
+ * yourself. Errors: ARGUMENT. */
+SAMC_API samc_status samc_model_recommend(const samc_model *model, samc_generate_options *options,
+                                          samc_error *error);
+
 /* Finds the masks of everything in a photo: asks the model at a grid of points, drops what it is
  * not sure of, what is not stable, what is cut off by a crop's edge, and duplicates; hands what is
  * left to `take`, best first (of several crops, the smallest first). `options` may be NULL for the
- * defaults, which are the reference's. Masks come when all are found; until then the call holds
- * their run lengths, and of pixels never more than some rows. Order and numbers do not depend on
- * threads or batches. Source: SamAutomaticMaskGenerator.
+ * defaults: the reference's, but what samc_model_recommend sets. Masks come when all are found;
+ * until then the call holds their run lengths, and of pixels never more than some rows. Order and
+ * numbers do not depend on threads or batches. Source: SamAutomaticMaskGenerator.
  * Errors: ARGUMENT, MEMORY, CANCELLED (by `progress` or `take`), UNSUPPORTED (a model without three
  * masks a prompt; a mistake of the reference that was asked for). */
 SAMC_API samc_status samc_generate(samc_context *context, const samc_model *model,

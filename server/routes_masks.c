@@ -139,6 +139,7 @@ void samc_route_everything(samc_visit *visit)
     status = samc_job_create(SAMC_JOB_EVERYTHING, visit->picture, &job, &error);
     if (status == SAMC_OK) {
         job->everything = defaults;
+        (void)samc_model_recommend(server->model, &job->everything, NULL);
         status = samc_ask_read_everything(body_text(visit), body_size(visit), &job->everything,
                                           &error);
     }

@@ -7,6 +7,7 @@
 #include "server/metrics.h"
 #include "server/routes_inner.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,13 +33,30 @@ void samc_route_metrics(samc_visit *visit)
         samc_answer_error(visit->server, visit->reply, 503, "memory", "out of memory");
 }
 
+/* 0.6f as 0.6. */
+static json_t *threshold_json(float value)
+{
+    return json_real(round((double)value * 1e6) / 1e6);
+}
+
+/* What everything mode does where a request gives no thresholds. */
+static json_t *everything_json(const samc_model *model)
+{
+    samc_generate_options options = SAMC_GENERATE_OPTIONS_INIT;
+
+    (void)samc_model_recommend(model, &options, NULL);
+    return json_pack("{s:o, s:o}", "predIouThresh", threshold_json(options.pred_iou_thresh),
+                     "stabilityScoreThresh", threshold_json(options.stability_score_thresh));
+}
+
 void samc_route_config(samc_visit *visit)
 {
     samc_server *server = visit->server;
     const samc_model_info *info = &server->info;
-    json_t *model = json_pack("{s:s, s:s, s:i, s:i}", "name", info->name, "identity",
+    json_t *model = json_pack("{s:s, s:s, s:i, s:i, s:o}", "name", info->name, "identity",
                               info->identity, "imageSize", (int)info->image_size, "lowResSize",
-                              (int)info->low_res_size);
+                              (int)info->low_res_size, "everything",
+                              everything_json(server->model));
     json_t *limits = json_pack("{s:I, s:I, s:i}", "bytes", (json_int_t)server->options.upload_bytes,
                                "pixels", (json_int_t)server->options.photo_pixels, "points",
                                (int)server->options.points);

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds everything in photos; writes PHOTO.json (records with COCO run lengths) beside each.
 
-    segment_everything.py PHOTO... [--points-per-side 32] [--pred-iou-thresh 0.88]
-                          [--stability-score-thresh 0.95] [--model FILE]
+    segment_everything.py PHOTO... [--points-per-side 32] [--pred-iou-thresh X]
+                          [--stability-score-thresh X] [--model FILE]
 
-Needs Pillow.
+Thresholds that are not given are those that the model recommends, else the reference's, 0.88 and
+0.95. Needs Pillow.
 """
 import argparse
 import json
@@ -19,8 +20,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", nargs="+")
     parser.add_argument("--points-per-side", type=int, default=32)
-    parser.add_argument("--pred-iou-thresh", type=float, default=0.88)
-    parser.add_argument("--stability-score-thresh", type=float, default=0.95)
+    parser.add_argument("--pred-iou-thresh", type=float)
+    parser.add_argument("--stability-score-thresh", type=float)
     parser.add_argument("--model", help="a checkpoint (default: the model that samc ships with)")
     options = parser.parse_args()
 

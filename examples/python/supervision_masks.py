@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds everything in a photo and has supervision draw it.
 
-    supervision_masks.py PHOTO -o OUT.jpg [--threshold 0.3] [--model FILE]
+    supervision_masks.py PHOTO -o OUT.jpg [--threshold X] [--model FILE]
 
 Needs supervision and Pillow. The records are what sv.Detections.from_sam takes, as masks or as run
 lengths.
@@ -20,8 +20,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photo")
     parser.add_argument("-o", "--output", default="masks.jpg")
-    parser.add_argument("--threshold", type=float, default=0.3,
-                        help="of predicted IoU and stability (Meta's models: 0.9)")
+    parser.add_argument("--threshold", type=float,
+                        help="of predicted IoU and stability (default: what the model recommends)")
     parser.add_argument("--model", help="a checkpoint (default: the model that samc ships with)")
     options = parser.parse_args()
 

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import math
-from ctypes import byref
+from ctypes import byref, c_void_p
 
 import numpy as np
 
 from . import _photo, rle
 from . import _structs as s
-from ._library import Progress
+from ._library import Progress, call
 from .records import Records
+
+
+class Unset(float):
+    """A threshold that the caller did not give. In a signature it is the reference's number; a model
+    whose file recommends another one gets that."""
+
+
+PRED_IOU_THRESH, STABILITY_SCORE_THRESH = Unset(0.88), Unset(0.95)
+RECOMMENDED = ("pred_iou_thresh", "stability_score_thresh")
 
 # Parameter: (its default, which is the reference's, and whether it is a whole number).
 PARAMETERS = {
     "points_per_side": (32, True),
     "points_per_batch": (64, True),
-    "pred_iou_thresh": (0.88, False),
-    "stability_score_thresh": (0.95, False),
+    "pred_iou_thresh": (PRED_IOU_THRESH, False),
+    "stability_score_thresh": (STABILITY_SCORE_THRESH, False),
     "stability_score_offset": (1.0, False),
     "box_nms_thresh": (0.7, False),
     "crop_n_layers": (0, True),
@@ -31,8 +40,16 @@ PARAMETERS = {
 }
 
 
+def recommended(model: c_void_p) -> dict[str, float]:
+    """The thresholds of a model where nobody gives any: its file's, else the reference's."""
+    options = s.GenerateOptions(**{name: PARAMETERS[name][0] for name in RECOMMENDED})
+    call("samc_model_recommend", model, byref(options))
+    # the shortest number that makes this float: 0.6, not 0.6000000238
+    return {name: float(str(np.float32(getattr(options, name)))) for name in RECOMMENDED}
+
+
 class Settings:
-    """The parameters of a generator: defaults with what `given` changes.
+    """The parameters of a generator: defaults, what the model recommends, what `given` changes.
 
     Raises
     ------
@@ -40,8 +57,9 @@ class Settings:
         They name the parameter.
     """
 
-    def __init__(self, given: dict) -> None:
+    def __init__(self, given: dict, model) -> None:
         values = {name: default for name, (default, _) in PARAMETERS.items()}
+        values.update(model.recommended)
         grids = given.get("point_grids")
         for name, value in given.items():
             if name == "point_grids":
@@ -50,6 +68,8 @@ class Settings:
                 raise TypeError(f"{name} is no parameter of the generator; it knows "
                                 f"point_grids, {', '.join(PARAMETERS)}")
             if name == "points_per_side" and value is None and grids is not None:
+                continue
+            if name in RECOMMENDED and value is None:
                 continue
             values[name] = self._number(name, value)
         self.grids = None

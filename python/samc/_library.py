@@ -24,6 +24,7 @@ _CALLS: dict[str, list] = {
     "samc_model_load": [c_void_p, c_char_p, POINTER(s.ModelOptions), _HANDLE],
     "samc_model_load_memory": [c_void_p, c_void_p, c_size_t, POINTER(s.ModelOptions), _HANDLE],
     "samc_model_get_info": [c_void_p, POINTER(s.ModelInfo)],
+    "samc_model_recommend": [c_void_p, POINTER(s.GenerateOptions)],
     "samc_encode": [c_void_p, c_void_p, POINTER(s.Image), POINTER(s.EncodeOptions), _HANDLE],
     "samc_embedding_save": [c_void_p, c_char_p, c_int],
     "samc_embedding_load": [c_void_p, c_char_p, _HANDLE],

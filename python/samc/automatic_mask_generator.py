@@ -22,8 +22,9 @@ class SamAutomaticMaskGenerator:
         Points along a side; None: point_grids says where.
     points_per_batch : int
         Prompts between two looks at Ctrl-C; the masks do not depend on it.
-    pred_iou_thresh, stability_score_thresh : float
-        Masks below are dropped.
+    pred_iou_thresh, stability_score_thresh : float or None
+        Masks below are dropped. Not given, or None: 0.88 and 0.95, or what the model recommends
+        (model.samc.recommended); of Meta's models these are the same.
     stability_score_offset : float
     box_nms_thresh : float
         Of two masks whose boxes have a higher IoU, the one with the lower score goes.
@@ -49,8 +50,8 @@ class SamAutomaticMaskGenerator:
         model: Sam,
         points_per_side: int | None = 32,
         points_per_batch: int = 64,
-        pred_iou_thresh: float = 0.88,
-        stability_score_thresh: float = 0.95,
+        pred_iou_thresh: float | None = _generate.PRED_IOU_THRESH,
+        stability_score_thresh: float | None = _generate.STABILITY_SCORE_THRESH,
         stability_score_offset: float = 1.0,
         box_nms_thresh: float = 0.7,
         crop_n_layers: int = 0,
@@ -70,8 +71,9 @@ class SamAutomaticMaskGenerator:
         self.predictor = SamPredictor(model)
         self.points_per_side = points_per_side
         self.points_per_batch = points_per_batch
-        self.pred_iou_thresh = pred_iou_thresh
-        self.stability_score_thresh = stability_score_thresh
+        self.pred_iou_thresh = self._choose("pred_iou_thresh", pred_iou_thresh)
+        self.stability_score_thresh = self._choose("stability_score_thresh",
+                                                   stability_score_thresh)
         self.stability_score_offset = stability_score_offset
         self.box_nms_thresh = box_nms_thresh
         self.crop_n_layers = crop_n_layers
@@ -85,12 +87,18 @@ class SamAutomaticMaskGenerator:
         self.output_mode = output_mode
         self._settings()  # a wrong parameter is named here, not with the first photo
 
+    def _choose(self, name: str, value: float | None) -> float:
+        """The caller's threshold, else the model's."""
+        if value is None or isinstance(value, _generate.Unset):
+            return self.predictor.model.samc.recommended[name]
+        return value
+
     def _settings(self) -> _generate.Settings:
         """The attributes as they are now: programs change them between photos."""
         names = [*_generate.PARAMETERS, "point_grids"]
         values = {name: getattr(self, name) for name in names if name != "mask_threshold"}
         values["mask_threshold"] = self.predictor.model.mask_threshold
-        return _generate.Settings(values)
+        return _generate.Settings(values, self.predictor.model.samc)
 
     def generate(self, image: np.ndarray) -> list[dict[str, Any]]:
         """Masks of everything in a photo, best first.

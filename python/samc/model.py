@@ -112,6 +112,13 @@ class Model(Owner):
         The kernel path, such as "avx2"; None: the best this CPU has.
     progress : callable or None
         Gets the share loaded, 0..1; a true result stops.
+
+    Attributes
+    ----------
+    info : ModelInfo
+    recommended : dict of str: float
+        pred_iou_thresh and stability_score_thresh where generate gets none: what the model's file
+        says, else the reference's 0.88 and 0.95.
     """
 
     def __init__(self, path=None, *, threads: int | None = None, kernels: str | None = None,
@@ -136,6 +143,7 @@ class Model(Owner):
         info = s.ModelInfo()
         call("samc_model_get_info", pointer, byref(info))
         self.info = ModelInfo(info)
+        self.recommended = _generate.recommended(pointer)
 
     def __repr__(self) -> str:
         return f"<samc.Model: {'closed' if self.closed else repr(self.info)[17:-1]}>"
@@ -187,7 +195,8 @@ class Model(Owner):
             Gets the share done, 0..1; a true result stops.
         **parameters
             Those of SamAutomaticMaskGenerator (points_per_side, pred_iou_thresh, ...), and
-            min_mask_area: masks of fewer pixels are left out.
+            min_mask_area: masks of fewer pixels are left out. Without thresholds, or
+            where they are None, those of `recommended` hold.
 
         Returns
         -------
@@ -198,7 +207,7 @@ class Model(Owner):
         if output_mode not in _generate.OUTPUTS:
             raise ValueError(f"output_mode must be one of {_generate.OUTPUTS}, it is "
                              f"{output_mode!r}")
-        return _generate.generate(self, photo, _generate.Settings(parameters), output_mode, format,
+        return _generate.generate(self, photo, _generate.Settings(parameters, self), output_mode, format,
                                   progress)
 
     def load_embedding(self, path) -> Embedding:

@@ -217,6 +217,7 @@ samc_status samc_config_read(const samc_tensors *tensors, samc_config *config, s
     SAMC_TRY(is_decoder_alone(tensors) ? read_decoder_alone(tensors, &c, error)
                                        : read_encoder(tensors, &c, error));
     SAMC_TRY(read_decoder(tensors, &c, error));
+    SAMC_TRY(samc_thresholds_read(tensors, &c.thresholds, error));
     *config = c;
     return SAMC_OK;
 }

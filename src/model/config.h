@@ -5,6 +5,7 @@
 #ifndef SAMC_MODEL_CONFIG_H
 #define SAMC_MODEL_CONFIG_H
 
+#include "model/thresholds.h"
 #include "weights/tensors.h"
 
 #define SAMC_MAX_DEPTH 128
@@ -40,6 +41,7 @@ typedef struct samc_config {
     /* The loader's hash once it has seen the image encoder: part of the model's identity. Known
      * where decoder_of is, and in a model that is built. */
     uint64_t encoder_hash[2];
+    samc_thresholds thresholds; /* of the metadata */
 } samc_config;
 
 /* The metadata of a checkpoint that is a decoder alone; the shapes do not say these. */
@@ -55,7 +57,8 @@ const char *samc_config_name(const samc_config *config);
 /* Reads the configuration off tensors under the official names. Metadata "decoder_heads" is used
  * where a file has it. Where there is no image encoder, metadata must say that the file is a
  * decoder alone (SAMC_DECODER_FORMAT), and give "image_size", "patch_size" and SAMC_KEY_ENCODER;
- * "model" may name the model. Errors: MODEL (says which tensor is missing or does not fit),
+ * "model" may name the model. Thresholds are those of thresholds.h, which a file may have. Errors:
+ * MODEL (says which tensor is missing or does not fit, or which key is wrong),
  * UNSUPPORTED (a later version of the decoder's format). */
 samc_status samc_config_read(const samc_tensors *tensors, samc_config *config, samc_error *error);
 

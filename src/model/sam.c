@@ -99,3 +99,17 @@ samc_status samc_model_get_info(const samc_model *model, samc_model_info *info, 
     (void)snprintf(info->identity, sizeof info->identity, "%s", model->identity);
     return SAMC_OK;
 }
+
+samc_status samc_model_recommend(const samc_model *model, samc_generate_options *options,
+                                 samc_error *error)
+{
+    if (!model || !options || options->struct_size < sizeof *options)
+        return SAMC_FAIL(error, ARGUMENT,
+                         "samc_model_recommend: give a model and options that began with "
+                         "SAMC_GENERATE_OPTIONS_INIT");
+    if (model->config.thresholds.given) {
+        options->pred_iou_thresh = model->config.thresholds.pred_iou;
+        options->stability_score_thresh = model->config.thresholds.stability_score;
+    }
+    return SAMC_OK;
+}

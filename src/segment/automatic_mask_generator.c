@@ -422,7 +422,7 @@ static samc_status run(samc_context *context, const samc_model *model, const sam
                        const samc_embedding *embedding, const samc_generate_options *options,
                        samc_mask_fn take, void *user, samc_error *error)
 {
-    const samc_generate_options defaults = SAMC_GENERATE_OPTIONS_INIT;
+    samc_generate_options defaults = SAMC_GENERATE_OPTIONS_INIT;
     generator g = {.context = context,
                    .model = model,
                    .options = options ? options : &defaults,
@@ -434,6 +434,8 @@ static samc_status run(samc_context *context, const samc_model *model, const sam
         return refuse(error,
                       "give a context, a model, a function that takes the masks, and options "
                       "that are NULL or began with SAMC_GENERATE_OPTIONS_INIT");
+    if (!options)
+        SAMC_TRY(samc_model_recommend(model, &defaults, error));
     SAMC_TRY(check_options(g.options, error));
     if (model->config.mask_tokens < 2)
         return SAMC_FAIL(error, UNSUPPORTED, "this model has one mask a prompt, not three");

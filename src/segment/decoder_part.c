@@ -28,6 +28,8 @@ samc_status samc_decoder_part_list(const samc_tensors *tensors, const samc_confi
     part->count = 0;
     part->n_metadata = sizeof metadata / sizeof metadata[0];
     memcpy(part->metadata, metadata, sizeof metadata);
+    part->thresholds = config->thresholds;
+    part->n_metadata += samc_thresholds_list(&part->thresholds, part->metadata + part->n_metadata);
     for (int i = 0; i < 3; i++)
         (void)snprintf(part->texts[i], sizeof part->texts[i], "%d", (int)numbers[i]);
     (void)snprintf(part->encoder, sizeof part->encoder, "%016" PRIx64 "%016" PRIx64,

@@ -12,9 +12,11 @@
 typedef struct samc_decoder_part {
     const samc_tensor **tensors; /* [count] */
     size_t count;
-    samc_metadata metadata[7];
+    samc_metadata metadata[7 + SAMC_N_THRESHOLDS];
     size_t n_metadata;
-    char texts[3][16], encoder[33]; /* what metadata points to: the struct must stay where it is */
+    /* What metadata points to: the struct must stay where it is. */
+    char texts[3][16], encoder[33];
+    samc_thresholds thresholds;
 } samc_decoder_part;
 
 /* Lists what belongs to the part; `config` is that of samc_sam_check or of a model that was built.

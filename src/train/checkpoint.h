@@ -16,6 +16,7 @@
 #ifndef SAMC_TRAIN_CHECKPOINT_H
 #define SAMC_TRAIN_CHECKPOINT_H
 
+#include "model/thresholds.h"
 #include "train/params.h"
 #include "weights/safetensors.h"
 
@@ -60,17 +61,23 @@ typedef enum samc_checkpoint_weights {
     SAMC_CHECKPOINT_EMA   /* the average */
 } samc_checkpoint_weights;
 
-/* How a model is written. */
+/* What kind of file a model becomes. */
 typedef enum samc_checkpoint_format {
     SAMC_CHECKPOINT_SAFETENSORS, /* with the configuration as metadata */
     SAMC_CHECKPOINT_PTH /* Meta's layout, which PyTorch loads; it has no place for metadata */
 } samc_checkpoint_format;
 
-/* Writes the plain model of a checkpoint, whether of a run or not, in its order. `dtype` is F32,
- * F16 or BF16. Everything is checked as when a model loads. Errors: MODEL, IO, UNSUPPORTED,
- * ARGUMENT, MEMORY. */
+/* How a model is written. */
+typedef struct samc_checkpoint_output {
+    const char *path;
+    samc_checkpoint_format format;
+    samc_dtype dtype;                  /* F32, F16 or BF16 */
+    const samc_thresholds *thresholds; /* what it recommends; NULL: what the checkpoint does */
+} samc_checkpoint_output;
+
+/* Writes the plain model of a checkpoint, whether of a run or not, in its order. Everything is
+ * checked as when a model loads. Errors: MODEL, IO, UNSUPPORTED, ARGUMENT, MEMORY. */
 samc_status samc_checkpoint_export(const samc_tensors *tensors, samc_checkpoint_weights weights,
-                                   const char *path, samc_checkpoint_format format,
-                                   samc_dtype dtype, samc_error *error);
+                                   const samc_checkpoint_output *output, samc_error *error);
 
 #endif

@@ -88,30 +88,33 @@ static samc_status list_model(export *e, samc_error *error)
     return SAMC_OK;
 }
 
-static samc_status write_safetensors(const export *e, const char *path, samc_dtype dtype,
+static samc_status write_safetensors(const export *e, const samc_checkpoint_output *output,
                                      samc_error *error)
 {
     const char *step = samc_tensors_metadata(e->file, "step");
+    const samc_thresholds *thresholds = output->thresholds ? output->thresholds
+                                                           : &e->config.thresholds;
     char size[16], heads[16];
-    const samc_metadata metadata[] = {{"format", "samc model"},
-                                      {"format_version", "1"},
-                                      {"model", samc_config_name(&e->config)},
-                                      {"image_size", size},
-                                      {"decoder_heads", heads},
-                                      {"weights", e->average ? "ema" : "raw"},
-                                      {"step", step}};
-    const size_t n = sizeof metadata / sizeof metadata[0];
+    samc_metadata metadata[7 + SAMC_N_THRESHOLDS] = {{"format", "samc model"},
+                                                     {"format_version", "1"},
+                                                     {"model", samc_config_name(&e->config)},
+                                                     {"image_size", size},
+                                                     {"decoder_heads", heads}};
+    size_t n = 5;
 
     (void)snprintf(size, sizeof size, "%d", (int)e->config.image_size);
     (void)snprintf(heads, sizeof heads, "%d", (int)e->config.decoder_heads);
-    /* only a run has steps and a choice of weights */
-    return samc_safetensors_write(path, e->items, e->count, dtype, metadata, step ? n : n - 2,
+    if (step) { /* only a run has steps and a choice of weights */
+        metadata[n++] = (samc_metadata){"weights", e->average ? "ema" : "raw"};
+        metadata[n++] = (samc_metadata){"step", step};
+    }
+    n += samc_thresholds_list(thresholds, metadata + n);
+    return samc_safetensors_write(output->path, e->items, e->count, output->dtype, metadata, n,
                                   error);
 }
 
 samc_status samc_checkpoint_export(const samc_tensors *tensors, samc_checkpoint_weights weights,
-                                   const char *path, samc_checkpoint_format format,
-                                   samc_dtype dtype, samc_error *error)
+                                   const samc_checkpoint_output *output, samc_error *error)
 {
     export e = {.file = tensors};
     samc_status status = SAMC_OK;
@@ -120,8 +123,10 @@ samc_status samc_checkpoint_export(const samc_tensors *tensors, samc_checkpoint_
                 (weights == SAMC_CHECKPOINT_BEST && samc_checkpoint_is_training(tensors));
     SAMC_CHECK(check_model(&e, error));
     SAMC_CHECK(list_model(&e, error));
-    status = format == SAMC_CHECKPOINT_PTH ? samc_pth_write(path, e.items, e.count, dtype, error)
-                                           : write_safetensors(&e, path, dtype, error);
+    if (output->format == SAMC_CHECKPOINT_PTH)
+        status = samc_pth_write(output->path, e.items, e.count, output->dtype, error);
+    else
+        status = write_safetensors(&e, output, error);
 
 cleanup:
     free(e.tensors);

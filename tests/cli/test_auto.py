@@ -193,6 +193,32 @@ class Layouts(Auto):
         self.assertEqual(self.files("out/a"), ["metadata.csv"])
         self.assertEqual(self.load("out", "coco.json")["annotations"], [])
 
+    def test_a_models_own_thresholds(self):
+        """They hold where none are given, each on its own."""
+        self.samc("convert", MODEL, "m.safetensors", "--thresholds", "0,0")
+        others = LOOSE[:2] + LOOSE[6:]
+        iou, stability = LOOSE[2:4], LOOSE[4:6]
+        def found(model, *words):
+            self.samc("auto", "a.png", "-m", model, *others, *words, "--convert-to-rle", "-o", "o")
+            return self.load("o", "a.json")
+        every = found(MODEL, "--pred-iou-thresh", "0", "--stability-score-thresh", "0")
+        self.assertGreater(len(every), 3)
+        self.assertEqual(found("m.safetensors"), every)
+        self.assertEqual(found("m.safetensors", *iou), found(MODEL, *iou, *stability))
+        self.assertEqual(found("m.safetensors", "--pred-iou-thresh", "0.88"),
+                         found(MODEL, *stability))
+        self.assertEqual(found("m.safetensors", "--stability-score-thresh", "0.95"),
+                         found(MODEL, "--pred-iou-thresh", "0"))
+        self.assertLess(len(found(MODEL, *stability)), len(every))
+        self.assertLess(len(found(MODEL, "--pred-iou-thresh", "0")), len(every))
+
+    def test_the_shipped_model_finds_something(self):
+        """With no option that a new user would not give."""
+        photo = os.path.join(os.environ["SAMC_SOURCE_DIR"], "docs", "photos", "astronaut.jpg")
+        done = self.samc("auto", photo, "-o", "o", "--convert-to-rle")
+        self.assertNotIn("no mask", done.err)
+        self.assertGreater(len(self.load("o", "astronaut.json")), 4)
+
     def test_crops_and_small_masks(self):
         records = self.records("a.png", "--crop-n-layers", "1", "--crop-nms-thresh", "1")
         self.assertGreater(len({tuple(r["crop_box"]) for r in records}), 1)

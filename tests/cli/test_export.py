@@ -69,6 +69,20 @@ class Export(Case):
         _, half = self.values("--dtype", "f16")
         self.assertEqual(half[name][0], "F16")
 
+    def test_thresholds(self):
+        self.run_checkpoint("run.safetensors")
+        self.samc("export", "run.safetensors", "a.safetensors", "--thresholds", "0.5,0.25")
+        self.samc("export", "a.safetensors", "b.safetensors", "--dtype", "f16")
+        for name in ("a.safetensors", "b.safetensors"):
+            metadata, _ = read_safetensors(self.path(name))
+            self.assertEqual([metadata[key] for key in (
+                "step", "samc.pred_iou_thresh", "samc.stability_score_thresh")],
+                ["77", "0.5", "0.25"])
+        self.samc("export", "run.safetensors", "c.safetensors")
+        self.assertNotIn("samc.pred_iou_thresh", read_safetensors(self.path("c.safetensors"))[0])
+        done = self.samc("export", "run.safetensors", "d.pth", "--thresholds", "0.5,0.5", code=2)
+        self.assertIn("no place for --thresholds", done.err)
+
     def test_pth_is_a_model(self):
         self.run_checkpoint("run.safetensors")
         self.samc("export", "run.safetensors", "out.pth", "--raw")

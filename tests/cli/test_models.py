@@ -111,6 +111,45 @@ class Convert(Case):
         self.assertIn("decoder alone", self.samc("export", "part.safetensors", "x.safetensors", code=3).err)
         self.assertIn("--part encoder", self.samc("convert", MODEL, "x", "--part", "encoder", code=2).err)
 
+    def test_thresholds(self):
+        """Written where they are asked for, then kept until others are."""
+        def of(path):
+            said = header(self.path(path))["__metadata__"]
+            return said.get("samc.pred_iou_thresh"), said.get("samc.stability_score_thresh")
+
+        self.samc("convert", MODEL, "none.safetensors")
+        self.samc("convert", MODEL, "some.safetensors", "--thresholds", "0.6,0.70")
+        self.samc("convert", "some.safetensors", "kept.safetensors", "--dtype", "f16")
+        self.samc("convert", "some.safetensors", "part.safetensors", "--part", "decoder")
+        self.samc("convert", "part.safetensors", "again.safetensors")
+        self.samc("convert", "kept.safetensors", "other.safetensors", "--thresholds", "0,1")
+        self.assertEqual(of("none.safetensors"), (None, None))
+        for name in ("some", "kept", "part", "again"):
+            self.assertEqual(of(name + ".safetensors"), ("0.6", "0.70"), name)
+        self.assertEqual(of("other.safetensors"), ("0", "1"))
+        self.assertRegex(self.samc("info", "some.safetensors").out,
+                         r"(?m)^recommends +pred-iou-thresh 0\.6, stability-score-thresh 0\.70$")
+        self.assertNotIn("recommends", self.samc("info", MODEL).out)
+        said = [json.loads(self.samc("info", "--json", name).out)["config"]["recommended"]
+                for name in (MODEL, "some.safetensors")]
+        self.assertEqual(said, [None, {"pred_iou_thresh": 0.6, "stability_score_thresh": 0.7}])
+
+    def test_thresholds_that_are_none(self):
+        for text, says in (("0.6", "two numbers"), ("1.2,0.5", "samc.pred_iou_thresh is 1.2"),
+                           ("0.5,nan", "samc.stability_score_thresh is nan"), ("", "two numbers"),
+                           ("0.1234567890123456,1", "two numbers"), ("0.5,0.5,0.5", "0.5,0.5")):
+            done = self.samc("convert", MODEL, "x.safetensors", "--thresholds", text, code=2)
+            self.assertIn(says, done.err)
+        self.samc("convert", MODEL, "x.safetensors", "--thresholds", "0.6,0.7")
+        with open(self.path("x.safetensors"), "r+b") as file:
+            data = file.read().replace(b'"0.6"', b'"1.6"')
+            file.seek(0)
+            file.write(data)
+        for words in (["segment", "a.png", "-p", "1,1", "--json", "-m", "x.safetensors"],
+                      ["convert", "x.safetensors", "y.safetensors"]):
+            self.assertIn("samc.pred_iou_thresh is 1.6", self.samc(*words, code=3).err)
+        self.assertEqual(self.files(), ["a.png", "x.safetensors"])
+
     def test_what_does_not_fit_f16_is_named(self):
         self.samc("convert", MODEL, "big.safetensors")
         said = header(self.path("big.safetensors"))

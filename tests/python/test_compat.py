@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """segment_anything's names without PyTorch: registry, predictor, generator, helpers; shapes, dtypes,
 exceptions. That the numbers are the reference's is shown by `make parity-python`."""
+import inspect
 import subprocess
 import sys
 import unittest
 import warnings
 
-from samc_python import SIDE, TINY, Case, np, picture  # first: skips where numpy is missing
+from samc_python import SIDE, TINY, Case, np, picture, tiny_with  # first: skips where numpy is missing
 
 import samc
 from samc import SamAutomaticMaskGenerator, SamPredictor, sam_model_registry
@@ -188,6 +189,42 @@ class Generator(Case):
                                 crop_overlap_ratio=2.0, crop_n_points_downscale_factor=0).items():
             with self.subTest(name), self.assertRaisesRegex(ValueError, name):
                 count(**{name: value})
+
+    def test_a_models_own_thresholds(self):
+        """A model that recommends some gets them where none are given; any other has the
+        reference's, and so says the signature."""
+        defaults = {"pred_iou_thresh": 0.88, "stability_score_thresh": 0.95}
+        parameters = inspect.signature(SamAutomaticMaskGenerator).parameters
+        self.assertEqual({name: parameters[name].default for name in defaults}, defaults)
+        self.assertEqual(str(parameters["pred_iou_thresh"]), "pred_iou_thresh: 'float | None' = 0.88")
+        names = tuple(defaults)
+
+        def of(model, **given):
+            generator = SamAutomaticMaskGenerator(model, **given)
+            return tuple(getattr(generator, name) for name in names)
+
+        own = samc.Sam(samc.Model(tiny_with({"samc.pred_iou_thresh": "0.6",
+                                             "samc.stability_score_thresh": "0.0"})))
+        self.assertEqual(own.samc.info.identity, self.sam.samc.info.identity)
+        self.assertEqual(self.sam.samc.recommended, defaults)
+        self.assertEqual(of(self.sam), (0.88, 0.95))
+        self.assertEqual(own.samc.recommended, dict(zip(names, (0.6, 0.0))))
+        self.assertEqual(of(own), (0.6, 0.0))
+        self.assertEqual(of(own, pred_iou_thresh=None, stability_score_thresh=None), (0.6, 0.0))
+        self.assertEqual(of(own, pred_iou_thresh=0.88), (0.88, 0.0))
+        self.assertEqual(of(own, stability_score_thresh=0.95), (0.6, 0.95))
+        with self.assertRaisesRegex(samc.Error, "samc.pred_iou_thresh is 6"):
+            samc.Model(tiny_with({"samc.pred_iou_thresh": "6",
+                                  "samc.stability_score_thresh": "0"}))
+        given = dict(zip(names, (0.6, 0.0)))
+        found = own.samc.generate(self.photo, **given)
+        self.assertEqual(own.samc.generate(self.photo), found)
+        self.assertEqual(own.samc.generate(self.photo, pred_iou_thresh=None), found)
+        self.assertEqual(SamAutomaticMaskGenerator(own, output_mode="coco_rle").generate(self.photo),
+                         found)
+        self.assertEqual(len(samc.pipeline(model=own)({"image": self.photo}, seg_image=True)),
+                         len(found))
+        self.assertGreater(len(found), len(self.sam.samc.generate(self.photo)))
 
     def test_refused(self):
         def make(**more):

@@ -46,6 +46,9 @@ class Examples(Case):
             records = json.load(file)
         self.assertGreater(len(records), 0)
         self.assertIn(f"photo.json: {len(records)} masks", said)
+        defaults = self.model.generate(self.photo, points_per_side=4)
+        self.assertIn(f"photo.json: {len(defaults)} masks", self.run_example(
+            "segment_everything.py", "photo.png", "--points-per-side", "4"))
         self.assertEqual(samc.rle.area(records[0]["segmentation"]), records[0]["area"])
 
 

@@ -83,6 +83,24 @@ class Masks(ServerCase):
         self.assertEqual(defaults.status, 200)
 
 
+class Thresholds(ServerCase):
+    def test_the_models_own_hold_where_a_request_has_none(self):
+        self.samc("convert", MODEL, "m.safetensors", "--thresholds", "0,0")
+        client = self.serve(model="m.safetensors")
+        photo = client.encoded(photo_bytes())
+        def found(**ask):
+            reply = client.post_json(f"/api/photos/{photo}/everything", {"pointsPerSide": 4, **ask})
+            self.assertEqual(reply.status, 200)
+            return [line["rle"] for line in reply.lines]
+        own = found()
+        self.assertGreater(len(own), 1)
+        self.assertEqual(found(predIouThresh=0, stabilityScoreThresh=0), own)
+        self.assertLess(len(found(predIouThresh=0.88)), len(own))
+        self.assertLess(len(found(stabilityScoreThresh=0.95)), len(own))
+        self.assertEqual(client.get("/api/config").json["model"]["everything"],
+                         {"predIouThresh": 0.0, "stabilityScoreThresh": 0.0})
+
+
 class Asks(ServerCase):
     def setUp(self):
         super().setUp()

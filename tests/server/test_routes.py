@@ -20,7 +20,10 @@ class Site(ServerCase):
         config = self.serve().get("/api/config").json
         self.assertEqual(set(config), {"version", "model", "folder", "wasm", "limits"})
         self.assertEqual(config["version"], self.samc("--version").out.split()[1])
-        self.assertEqual(set(config["model"]), {"name", "identity", "imageSize", "lowResSize"})
+        self.assertEqual(set(config["model"]), {"name", "identity", "imageSize", "lowResSize",
+                                                "everything"})
+        self.assertEqual(config["model"]["everything"],
+                         {"predIouThresh": 0.88, "stabilityScoreThresh": 0.95})
         self.assertFalse(config["folder"])
         self.assertEqual(config["limits"], {"bytes": 64 << 20, "pixels": 64 << 20, "points": 256})
 

@@ -370,9 +370,10 @@ static void check_export(samc_checkpoint_weights weights, samc_checkpoint_format
     samc_tensors *tensors;
     samc_error error = {SAMC_OK, ""};
     samc_params back;
+    const samc_checkpoint_output output = {out, format, dtype, NULL};
 
     assert_int_equal(samc_tensors_open(path, &tensors, NULL), SAMC_OK);
-    if (samc_checkpoint_export(tensors, weights, out, format, dtype, &error) != SAMC_OK)
+    if (samc_checkpoint_export(tensors, weights, &output, &error) != SAMC_OK)
         fail_msg("%s", error.message);
     samc_tensors_close(tensors);
     assert_int_equal(samc_tensors_open(out, &tensors, NULL), SAMC_OK);
@@ -406,20 +407,20 @@ static void test_export(void **state)
 /* A plain model is exported as it is, and has no average. */
 static void test_export_of_a_model(void **state)
 {
+    samc_checkpoint_output output = {out, SAMC_CHECKPOINT_SAFETENSORS, SAMC_DTYPE_F32, NULL};
     samc_tensors *tensors;
     samc_error error;
 
     (void)state;
     assert_int_equal(samc_tensors_open(SAMC_TEST_GOLDEN "/tiny.pth", &tensors, NULL), SAMC_OK);
-    assert_int_equal(samc_checkpoint_export(tensors, SAMC_CHECKPOINT_BEST, out,
-                                            SAMC_CHECKPOINT_SAFETENSORS, SAMC_DTYPE_F32, &error),
+    assert_int_equal(samc_checkpoint_export(tensors, SAMC_CHECKPOINT_BEST, &output, &error),
                      SAMC_OK);
-    assert_int_equal(samc_checkpoint_export(tensors, SAMC_CHECKPOINT_EMA, out, SAMC_CHECKPOINT_PTH,
-                                            SAMC_DTYPE_F32, &error),
+    output.format = SAMC_CHECKPOINT_PTH;
+    assert_int_equal(samc_checkpoint_export(tensors, SAMC_CHECKPOINT_EMA, &output, &error),
                      SAMC_ERROR_MODEL);
     assert_non_null(strstr(error.message, "no moving average"));
-    assert_int_equal(samc_checkpoint_export(tensors, SAMC_CHECKPOINT_RAW, out, SAMC_CHECKPOINT_PTH,
-                                            SAMC_DTYPE_I8, &error),
+    output.dtype = SAMC_DTYPE_I8;
+    assert_int_equal(samc_checkpoint_export(tensors, SAMC_CHECKPOINT_RAW, &output, &error),
                      SAMC_ERROR_ARGUMENT);
     samc_tensors_close(tensors);
 }

@@ -99,7 +99,9 @@ class Reference:
 
 
 def flags(settings: dict) -> list[str]:
-    return [word for key, value in settings.items()
+    # the reference's thresholds, where the shipped model would recommend its own
+    given = {"pred_iou_thresh": 0.88, "stability_score_thresh": 0.95, **settings}
+    return [word for key, value in given.items()
             for word in (f"--{key.replace('_', '-')}", str(value))]
 
 
