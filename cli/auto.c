@@ -61,8 +61,8 @@ static const cli_option options[] = {
      "keep masks of which the model says an IoU above X (default: what\n"
      "the model recommends, else 0.88)"},
     {"stability-score-thresh", KEY_STABILITY, "X",
-     "keep masks that change little with the threshold (default: what the\n"
-     "model recommends, else 0.95)"},
+     "keep masks that change little with the threshold (default: what\n"
+     "the model recommends, else 0.95)"},
     {"stability-score-offset", KEY_STABILITY_OFFSET, "X",
      "by how much it is moved for that (default: 1.0)"},
     {"box-nms-thresh", KEY_BOX_NMS, "X",

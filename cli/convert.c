@@ -21,7 +21,8 @@ static const cli_option options[] = {
     {"dtype", KEY_DTYPE, "TYPE",
      "f32 (default), f16 or bf16: half the size, nearly the same masks"},
     {"part", KEY_PART, "PART",
-     "decoder: prompt encoder and mask decoder alone, for embeddings from elsewhere"},
+     "decoder: prompt encoder and mask decoder alone, for embeddings from\n"
+     "elsewhere"},
     CLI_OPTION_THRESHOLDS(KEY_THRESHOLDS),
     {NULL, 0, NULL, NULL},
 };
@@ -29,7 +30,7 @@ static const cli_option options[] = {
 const cli_command cli_convert = {
     "convert",
     "turn a checkpoint into one safetensors file",
-    "IN OUT.safetensors [--dtype f32|f16|bf16] [--part decoder] [--thresholds IOU,STABILITY]",
+    "IN OUT.safetensors [--dtype f32|f16|bf16] [--part decoder] [--thresholds X,Y]",
     "Reads Meta's .pth, Hugging Face's SamModel or a file of samc's own, checks every\n"
     "tensor, and writes the model under Meta's names together with its configuration.\n"
     "A number that does not fit f16 is an error that names the tensor.\n"

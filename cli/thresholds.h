@@ -10,9 +10,9 @@
 
 #define CLI_OPTION_THRESHOLDS(key)                                                                 \
     {                                                                                              \
-        "thresholds", key, "IOU,STABILITY",                                                        \
-            "what the model recommends for `samc auto` and its like in place of\n"                 \
-            "0.88,0.95 (default: what the file read does)"                                         \
+        "thresholds", key, "X,Y",                                                                  \
+            "what the model recommends to `samc auto` for --pred-iou-thresh and\n"                 \
+            "--stability-score-thresh, such as 0.6,0.7 (default: what the file has)"               \
     }
 
 /* Reads parser->value, such as "0.6,0.7"; refuses anything else. */

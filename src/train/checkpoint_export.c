@@ -92,6 +92,7 @@ static samc_status write_safetensors(const export *e, const samc_checkpoint_outp
                                      samc_error *error)
 {
     const char *step = samc_tensors_metadata(e->file, "step");
+    const char *kept = samc_tensors_metadata(e->file, "weights"); /* of a model exported before */
     const samc_thresholds *thresholds = output->thresholds ? output->thresholds
                                                            : &e->config.thresholds;
     char size[16], heads[16];
@@ -105,7 +106,7 @@ static samc_status write_safetensors(const export *e, const samc_checkpoint_outp
     (void)snprintf(size, sizeof size, "%d", (int)e->config.image_size);
     (void)snprintf(heads, sizeof heads, "%d", (int)e->config.decoder_heads);
     if (step) { /* only a run has steps and a choice of weights */
-        metadata[n++] = (samc_metadata){"weights", e->average ? "ema" : "raw"};
+        metadata[n++] = (samc_metadata){"weights", e->average ? "ema" : kept ? kept : "raw"};
         metadata[n++] = (samc_metadata){"step", step};
     }
     n += samc_thresholds_list(thresholds, metadata + n);

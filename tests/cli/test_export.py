@@ -76,8 +76,8 @@ class Export(Case):
         for name in ("a.safetensors", "b.safetensors"):
             metadata, _ = read_safetensors(self.path(name))
             self.assertEqual([metadata[key] for key in (
-                "step", "samc.pred_iou_thresh", "samc.stability_score_thresh")],
-                ["77", "0.5", "0.25"])
+                "weights", "step", "samc.pred_iou_thresh", "samc.stability_score_thresh")],
+                ["ema", "77", "0.5", "0.25"])
         self.samc("export", "run.safetensors", "c.safetensors")
         self.assertNotIn("samc.pred_iou_thresh", read_safetensors(self.path("c.safetensors"))[0])
         done = self.samc("export", "run.safetensors", "d.pth", "--thresholds", "0.5,0.5", code=2)

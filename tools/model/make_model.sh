@@ -66,5 +66,7 @@ else
 fi
 # stopped by Ctrl-C or SIGTERM is as good as done
 [ $status -eq 0 ] || [ $status -eq 130 ] || [ $status -eq 143 ] || exit $status
-"$samc" export "$folder/checkpoint.safetensors" "$folder/samc-default.safetensors" --dtype f16
+# the thresholds are those that were measured for the shipped weights (models/README.md)
+"$samc" export "$folder/checkpoint.safetensors" "$folder/samc-default.safetensors" --dtype f16 \
+    --thresholds 0.4,0.45
 echo "the model is $folder/samc-default.safetensors"
