@@ -122,8 +122,9 @@ OUTPUTS = ("binary_mask", "uncompressed_rle", "coco_rle")
 
 
 def generate(model, photo, settings: Settings, output: str, format: str = "RGB",
-             progress=None) -> Records:
-    """The records of everything in a photo or in an embedding, best first."""
+             progress=None, name: str = "photo") -> Records:
+    """The records of everything in a photo or in an embedding, best first; messages call it
+    `name`."""
     records = Records()
     ticks = Progress(progress)
 
@@ -149,12 +150,12 @@ def generate(model, photo, settings: Settings, output: str, format: str = "RGB",
     with model._handle.use() as weights, model._context.use() as context:
         if hasattr(photo, "_handle"):
             if photo.model is not model:
-                raise ValueError("photo: this embedding was made by another model")
+                raise ValueError(f"{name}: this embedding was made by another model")
             with photo._handle.use() as embedding:
                 ticks.call("samc_generate_from_embedding", context, weights, embedding,
                            byref(options), callback, None)
         else:
-            image, keep = _photo.view(photo, format)
+            image, keep = _photo.view(photo, format, name)
             ticks.call("samc_generate", context, weights, byref(image), byref(options), callback,
                        None)
             del keep

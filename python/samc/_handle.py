@@ -105,6 +105,13 @@ class Owner:
     def __exit__(self, *_):
         self.close()
 
+    # What the library holds never changes, so that a copy can be the same object.
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
     def __del__(self):
         handle = getattr(self, "_handle", None)
         if handle is not None:  # None where the constructor raised

@@ -135,6 +135,7 @@ PUBLISHED = {
     "vit_l": "sam_vit_l_0b3195.pth",
     "vit_h": "sam_vit_h_4b8939.pth",
 }
+_PUBLISHED_AT = "https://dl.fbaipublicfiles.com/segment_anything/"
 
 
 def model_path(named=None):
@@ -155,5 +156,5 @@ def model_path(named=None):
     found = folder / "samc" / file
     if not found.exists():
         raise FileError(f"{named} is not here yet (no file {found}): fetch it with `samc download "
-                        f"{named}`")
+                        f"{named}`, or put {_PUBLISHED_AT}{file} there")
     return str(found)

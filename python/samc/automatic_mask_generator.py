@@ -114,4 +114,4 @@ class SamAutomaticMaskGenerator:
             point_coords [[x, y]], stability_score, crop_box (xywh).
         """
         return _generate.generate(self.predictor.model.samc, image, self._settings(),
-                                  self.output_mode)
+                                  self.output_mode, name="image")

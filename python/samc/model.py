@@ -95,10 +95,15 @@ class ModelInfo:
                 "parameters>")
 
 
+def _load_again(path: str, asked: dict) -> Model:
+    return Model(path, **asked)
+
+
 class Model(Owner):
     """The weights of a checkpoint.
 
-    Any number of threads may use one at once; each answer is the one that a thread alone gets.
+    Any number of threads may use one at once; each answer is the one that a thread alone gets. A
+    pickled model is the file's name: it is loaded again where it is unpickled.
 
     Parameters
     ----------
@@ -126,6 +131,8 @@ class Model(Owner):
         if path is not None and not isinstance(path, (str, os.PathLike, bytes)):
             raise TypeError("path must be a path, the bytes of a checkpoint or None, it is "
                             f"{type(path).__name__}")
+        self._path = None if isinstance(path, bytes) else os.path.abspath(model_path(path))
+        self._asked = {"threads": threads, "kernels": kernels}
         context = _context(threads, kernels)
         ticks = Progress(progress)
         options = s.ModelOptions(progress=ticks.c)
@@ -135,15 +142,19 @@ class Model(Owner):
                 ticks.call("samc_model_load_memory", threads_pointer, path, len(path),
                            byref(options), byref(pointer))
             else:
-                name = os.fsencode(model_path(path))
-                ticks.call("samc_model_load", threads_pointer, name, byref(options),
-                           byref(pointer))
+                ticks.call("samc_model_load", threads_pointer, os.fsencode(str(self._path)),
+                           byref(options), byref(pointer))
             self._context = context
             self._handle = Handle(pointer, lib.samc_model_free, "model", context)
         info = s.ModelInfo()
         call("samc_model_get_info", pointer, byref(info))
         self.info = ModelInfo(info)
         self.recommended = _generate.recommended(pointer)
+
+    def __reduce__(self):
+        if self._path is None:
+            raise TypeError("a model that was loaded from bytes cannot be pickled: give it a file")
+        return _load_again, (self._path, self._asked)
 
     def __repr__(self) -> str:
         return f"<samc.Model: {'closed' if self.closed else repr(self.info)[17:-1]}>"
@@ -234,6 +245,10 @@ class Embedding(Owner):
         width, height = ctypes.c_int32(), ctypes.c_int32()
         lib.samc_embedding_photo_size(pointer, byref(width), byref(height))
         self.size = height.value, width.value
+
+    def __reduce__(self):
+        raise TypeError("an embedding cannot be pickled: save() it, and load it with "
+                        "Embedding.load where it is wanted")
 
     def __repr__(self) -> str:
         height, width = self.size

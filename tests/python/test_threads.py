@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Threads, fork and spawn: the answers are those of one thread alone, and nothing hangs or crashes."""
+import copy
 import multiprocessing
 import os
+import pickle
 import sys
 import threading
 import time
@@ -19,6 +21,10 @@ def answer_in_child(queue):
     """For spawn: everything from the start in a new interpreter."""
     embedding = samc.Model(TINY, threads=2).encode(picture())
     queue.put(embedding.predict(POINTS[3]).low_res)
+
+
+def encode_in_child(model):
+    return model.encode(picture()).numpy()
 
 
 class Threads(Case):
@@ -125,6 +131,21 @@ class Threads(Case):
             self.assertEqual(pipe.read(), b"same")
         self.assertEqual(os.waitpid(child, 0)[1], 0)
         self.same(self.embedding.predict(POINTS[2], multimask=True).low_res, self.serial[2].low_res)
+
+    def test_pickled_and_copied(self):
+        """A model goes to another process as its file's name; copies are the same object."""
+        again = pickle.loads(pickle.dumps(samc.Sam(self.model))).samc
+        self.assertEqual((again.info.identity, again.threads), (self.model.info.identity, 2))
+        self.same(again.encode(self.photo).numpy(), self.embedding.numpy())
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            self.same(pool.apply(encode_in_child, (self.model,)), self.embedding.numpy())
+        for thing in (self.model, self.embedding):
+            self.assertIs(copy.copy(thing), thing)
+            self.assertIs(copy.deepcopy([thing])[0], thing)
+        with self.assertRaisesRegex(TypeError, "save"):
+            pickle.dumps(self.embedding)
+        with open(TINY, "rb") as file, self.assertRaisesRegex(TypeError, "from bytes"):
+            pickle.dumps(samc.Model(file.read()))
 
     def test_spawn(self):
         context = multiprocessing.get_context("spawn")
