@@ -71,7 +71,7 @@ static samc_status make_room(samc_cache *cache, samc_stream *stream, size_t size
 samc_status samc_stream_write(samc_cache *cache, samc_stream *stream, const char *bytes,
                               size_t size, samc_error *error)
 {
-    if (stream->closed || stream->abandoned)
+    if (!size || stream->closed || stream->abandoned)
         return SAMC_OK;
     if (stream->room - stream->end < size)
         SAMC_TRY(make_room(cache, stream, size, error));
