@@ -18,7 +18,7 @@ void samc_answer_free(samc_server *server, samc_http_reply *reply)
     *reply = (samc_http_reply){0};
 }
 
-static void reply_full(samc_server *server, samc_http_reply *reply)
+void samc_answer_full(samc_server *server, samc_http_reply *reply)
 {
     samc_answer_free(server, reply);
     reply->status = 503;
@@ -36,13 +36,13 @@ void samc_answer_bytes(samc_server *server, samc_http_reply *reply, int status, 
 
     if (samc_cache_reserve(&server->cache, size + sizeof *item, NULL) != SAMC_OK) {
         free(bytes);
-        reply_full(server, reply);
+        samc_answer_full(server, reply);
         return;
     }
     if (samc_item_create(size + sizeof *item, &item, NULL) != SAMC_OK) {
         samc_cache_unreserve(&server->cache, size + sizeof *item);
         free(bytes);
-        reply_full(server, reply);
+        samc_answer_full(server, reply);
         return;
     }
     item->data = bytes;
@@ -59,12 +59,12 @@ void samc_answer_text(samc_server *server, samc_http_reply *reply, const char *t
     samc_item *item = NULL;
 
     if (samc_cache_reserve(&server->cache, sizeof *item, NULL) != SAMC_OK) {
-        reply_full(server, reply);
+        samc_answer_full(server, reply);
         return;
     }
     if (samc_item_create(text->room + sizeof *item, &item, NULL) != SAMC_OK) {
         samc_cache_unreserve(&server->cache, sizeof *item);
-        reply_full(server, reply);
+        samc_answer_full(server, reply);
         return;
     }
     item->data = (uint8_t *)text->bytes;
@@ -89,7 +89,7 @@ void samc_answer_json(samc_server *server, samc_http_reply *reply, int status, j
 
     json_decref(value);
     if (!text) {
-        reply_full(server, reply);
+        samc_answer_full(server, reply);
         return;
     }
     samc_answer_bytes(server, reply, status, "application/json", text, strlen(text));

@@ -17,6 +17,8 @@ void samc_answer_free(samc_server *server, samc_http_reply *reply);
  * has no room the answer is 503. */
 void samc_answer_bytes(samc_server *server, samc_http_reply *reply, int status, const char *type,
                        void *bytes, size_t size);
+/* 503: there is no room, try again. */
+void samc_answer_full(samc_server *server, samc_http_reply *reply);
 /* What was written to the stream, and not read, is the answer with status 200; its room stays
  * counted. */
 void samc_answer_text(samc_server *server, samc_http_reply *reply, const char *type,

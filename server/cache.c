@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 static void unlink_item(samc_cache *cache, samc_item *item)
@@ -33,6 +32,13 @@ static bool has_room(const samc_cache *cache, size_t bytes)
     for (const samc_item *item = cache->oldest; item && room < bytes; item = item->newer)
         room += may_go(item) ? item->bytes : 0;
     return room >= bytes;
+}
+
+bool samc_cache_spares(const samc_cache *cache, size_t bytes)
+{
+    const size_t left = cache->budget / 4;
+
+    return bytes <= cache->budget - left && has_room(cache, bytes + left);
 }
 
 samc_status samc_cache_reserve(samc_cache *cache, size_t bytes, samc_error *error)

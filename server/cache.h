@@ -15,6 +15,8 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
+
 /* One block, counted by its holders. */
 typedef struct samc_item {
     size_t bytes;              /* that it counts for */
@@ -39,6 +41,9 @@ typedef struct samc_cache {
 /* Makes room for `bytes` and counts them. Errors: LIMIT (there would be no room even with all
  * dropped that can be; nothing is). */
 samc_status samc_cache_reserve(samc_cache *cache, size_t bytes, samc_error *error);
+/* Whether `bytes` can be had and a quarter of the budget is left: what large answers and bodies ask
+ * before they reserve, so that clients who do not take them do not stop the others. */
+bool samc_cache_spares(const samc_cache *cache, size_t bytes);
 /* Counts `bytes` of those reserved no more. */
 void samc_cache_unreserve(samc_cache *cache, size_t bytes);
 

@@ -213,6 +213,7 @@ static bool grow_body(exchange *x, size_t size)
     if (room < size)
         room = size;
     if (server->listener->incoming + room - had > server->cache.budget / 2 ||
+        !samc_cache_spares(&server->cache, room - had) ||
         samc_cache_reserve(&server->cache, room - had, NULL) != SAMC_OK)
         return false;
     data = realloc(body->data, room);

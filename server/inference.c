@@ -284,8 +284,13 @@ static int take_record(void *user, const samc_mask_record *record)
 {
     everything_run *run = user;
     json_t *line = NULL;
+    bool spared;
 
-    run->status = mask_json(record->mask, &line, run->error);
+    samc_server_lock(run->server);
+    spared = samc_cache_spares(&run->server->cache, run->job->stream->room);
+    samc_server_unlock(run->server);
+    run->status = spared ? mask_json(record->mask, &line, run->error)
+                         : SAMC_FAIL(run->error, LIMIT, "the client does not take its masks");
     if (run->status != SAMC_OK)
         return 1;
     (void)json_object_set_new(line, "id", json_integer((json_int_t)record->index));

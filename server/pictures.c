@@ -139,7 +139,12 @@ static void reply_and_keep(samc_server *server, samc_job *job, const char *type,
                            size_t size, samc_item **slot)
 {
     samc_server_lock(server);
-    samc_answer_bytes(server, &job->reply, 200, type, bytes, size);
+    if (samc_cache_spares(&server->cache, size)) {
+        samc_answer_bytes(server, &job->reply, 200, type, bytes, size);
+    } else {
+        free(bytes);
+        samc_answer_full(server, &job->reply);
+    }
     if (job->reply.item && slot && job->picture->listed)
         samc_cache_put(&server->cache, job->reply.item, slot);
     samc_server_unlock(server);
