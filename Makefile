@@ -6,6 +6,7 @@ BUILD = build/$(PRESET)
 PREFIX = /usr/local
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS = 60
+LOAD_SECONDS = 300
 MODELS = vit_b
 RUN_WITH =
 CLICK_OPTIONS =
@@ -15,7 +16,7 @@ PYTHON = python3
 .PHONY: help setup build-needs configure build command demo test test-full parity parity-quick \
     parity-rle parity-auto parity-python click-parts parity-train wheel python-package test-widget test-notebook model eval bench \
     bench-peers bench-auto bench-python bench-train performance mutation kill-test folder-test asan asan-python tsan fuzz \
-    lint format install uninstall clean
+    load-test lint format install uninstall clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | \
@@ -156,6 +157,9 @@ folder-test: command ## samc auto over 300 photos of which 20 are broken, killed
 
 kill-test: command ## kill training 200 times; every checkpoint loads, the resumed run is the unbroken one
 	@$(PYTHON) tools/kill_test.py --samc $(BUILD)/cli/samc
+
+load-test: command ## 64 clients of samc serve for LOAD_SECONDS (300), then 1,000 slow connections
+	@$(PYTHON) tools/load_test.py --samc $(BUILD)/cli/samc --seconds $(LOAD_SECONDS)
 
 fuzz: ## run every fuzz target for FUZZ_SECONDS (60)
 	@sh tools/setup.sh fuzz

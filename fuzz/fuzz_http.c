@@ -2,6 +2,7 @@
  *
  * The routes of `samc serve`, by scripts of requests (tests/server/feed.h) over the tiny model and
  * the folder of test photos; a first line "!token" asks for a token, "!loading" has no model yet.
+ * Photo {0} of session {S} is there and encoded: encoding takes a second under the sanitizers.
  */
 #include "feed.h"
 
@@ -21,6 +22,8 @@ static samc_model *model;
 static samc_model_info info = SAMC_MODEL_INFO_INIT;
 static void *decoder;
 static size_t decoder_size;
+static void *embedding; /* of a photo of 6 x 4, as a file */
+static size_t embedding_size;
 
 static void must(int holds)
 {
@@ -31,6 +34,9 @@ static void must(int holds)
 static void load_model(void)
 {
     samc_context_options options = SAMC_CONTEXT_OPTIONS_INIT;
+    static const uint8_t pixels[6 * 4 * 3];
+    const samc_image photo = {pixels, 6, 4, 18, SAMC_PIXELS_RGB};
+    samc_embedding *e = NULL;
 
     if (model)
         return;
@@ -38,7 +44,10 @@ static void load_model(void)
     must(samc_context_create(&options, &context, NULL) == SAMC_OK &&
          samc_model_load(context, FUZZ_MODEL, NULL, &model, NULL) == SAMC_OK &&
          samc_model_get_info(model, &info, NULL) == SAMC_OK &&
-         samc_decoder_extract(FUZZ_MODEL, &decoder, &decoder_size, NULL) == SAMC_OK);
+         samc_decoder_extract(FUZZ_MODEL, &decoder, &decoder_size, NULL) == SAMC_OK &&
+         samc_encode(context, model, &photo, NULL, &e, NULL) == SAMC_OK &&
+         samc_embedding_save_memory(e, SAMC_F32, &embedding, &embedding_size, NULL) == SAMC_OK);
+    samc_embedding_free(e);
 }
 
 /* What samc_server_set_model does, without reading the file again. */
@@ -50,6 +59,41 @@ static void give_model(samc_server *server)
     server->decoder = decoder;
     server->decoder_size = decoder_size;
     atomic_store(&server->ready, true);
+}
+
+static samc_item *make_item(samc_server *server, size_t bytes)
+{
+    samc_item *item = NULL;
+
+    must(samc_cache_reserve(&server->cache, bytes + sizeof *item, NULL) == SAMC_OK &&
+         samc_item_create(bytes + sizeof *item, &item, NULL) == SAMC_OK);
+    return item;
+}
+
+/* Photo {0}, as if it had been uploaded and encoded. */
+static void give_photo(feed *f)
+{
+    samc_server *server = f->server;
+    const samc_session *session = NULL;
+    samc_picture *picture = NULL;
+    samc_item *file = make_item(server, sizeof feed_photo);
+    samc_item *encoded = make_item(server, samc_embedding_bytes(model));
+
+    must(samc_session_make(&server->sessions, false, &session, NULL) == SAMC_OK &&
+         samc_picture_create("photo", &session->id, &picture, NULL) == SAMC_OK &&
+         samc_embedding_load_memory(model, embedding, embedding_size, &encoded->embedding, NULL) ==
+             SAMC_OK);
+    must((file->data = malloc(sizeof feed_photo)) != NULL);
+    memcpy(file->data, feed_photo, sizeof feed_photo);
+    file->size = sizeof feed_photo;
+    samc_cache_put(&server->cache, file, &picture->file);
+    samc_cache_put(&server->cache, encoded, &picture->embedding);
+    samc_album_add(&server->album, picture);
+    memcpy(f->session, session->id.text, sizeof f->session);
+    f->photos[f->count++] = picture->id;
+    samc_item_release(&server->cache, file);
+    samc_item_release(&server->cache, encoded);
+    samc_picture_release(&server->cache, picture);
 }
 
 static void check_json(const feed_answer *answer)
@@ -143,9 +187,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (take_word("!token\n", &data, &size))
         options.token = TOKEN;
     must(samc_server_create(&options, &server, NULL) == SAMC_OK);
-    if (!take_word("!loading\n", &data, &size))
-        give_model(server);
     f = (feed){.server = server, .take = check, .user = server, .patience = 3};
+    if (!take_word("!loading\n", &data, &size)) {
+        give_model(server);
+        give_photo(&f);
+    }
     feed_run(&f, data, size);
     intrude(&f);
     for (samc_job_queue q = SAMC_QUEUE_QUICK; q < SAMC_QUEUES; q++)

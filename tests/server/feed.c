@@ -13,7 +13,7 @@
 #define MOST_HEADERS 32
 #define MOST_PENDING 16
 
-static const uint8_t small_photo[] = {
+const uint8_t feed_photo[76] = {
     0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52,
     0x00, 0x00, 0x00, 0x06, 0x00, 0x00, 0x00, 0x04, 0x08, 0x02, 0x00, 0x00, 0x00, 0x22, 0x66, 0xd9,
     0x14, 0x00, 0x00, 0x00, 0x13, 0x49, 0x44, 0x41, 0x54, 0x78, 0xda, 0x63, 0x10, 0x01, 0x83, 0x13,
@@ -45,8 +45,8 @@ static const void *meaning(const feed *f, uint8_t c, size_t *size)
 
     *size = SAMC_ID_DIGITS;
     if (c == 'P') {
-        *size = sizeof small_photo;
-        return small_photo;
+        *size = sizeof feed_photo;
+        return feed_photo;
     }
     if (c == 'S' && f->session[0])
         return f->session;
@@ -69,7 +69,7 @@ static void *must_alloc(size_t size)
 
 static void expand(const feed *f, const uint8_t *script, size_t size, visit *v)
 {
-    v->text = must_alloc((size / 3 + 1) * sizeof small_photo + size + 1);
+    v->text = must_alloc((size / 3 + 1) * sizeof feed_photo + size + 1);
     for (size_t i = 0; i < size;) {
         size_t n = 0;
         const void *what = i + 2 < size && script[i] == '{' && script[i + 2] == '}'

@@ -20,6 +20,9 @@
 
 #define FEED_PHOTOS 4
 
+/* A PNG of 6 x 4. */
+extern const uint8_t feed_photo[76];
+
 typedef struct feed_answer {
     const char *method, *path; /* of the request */
     int status;
