@@ -49,6 +49,18 @@ static json_t *everything_json(const samc_model *model)
                      "stabilityScoreThresh", threshold_json(options.stability_score_thresh));
 }
 
+/* Paths of the photos that the page offers to begin with. */
+static json_t *list_samples(void)
+{
+    static const char folder[] = "samples/";
+    json_t *list = json_array();
+
+    for (const samc_asset *asset = samc_assets; list && asset->path; asset++)
+        if (strncmp(asset->path, folder, sizeof folder - 1) == 0)
+            (void)json_array_append_new(list, json_string(asset->path));
+    return list;
+}
+
 void samc_route_config(samc_visit *visit)
 {
     samc_server *server = visit->server;
@@ -62,9 +74,10 @@ void samc_route_config(samc_visit *visit)
                                (int)server->options.points);
 
     samc_answer_json(server, visit->reply, 200,
-                     json_pack("{s:s, s:o, s:b, s:b, s:o}", "version", samc_version(), "model",
+                     json_pack("{s:s, s:o, s:b, s:b, s:o, s:o}", "version", samc_version(), "model",
                                model, "folder", server->options.folder ? 1 : 0, "wasm",
-                               samc_asset_find("/samc.wasm") ? 1 : 0, "limits", limits));
+                               samc_asset_find("/samc.wasm") ? 1 : 0, "samples", list_samples(),
+                               "limits", limits));
 }
 
 /* The page asks for the token once; from then on its cookie stands for it. */

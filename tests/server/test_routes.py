@@ -17,8 +17,12 @@ class Site(ServerCase):
         self.assertEqual(client.get("/health").json, {"status": "ok"})
 
     def test_config(self):
-        config = self.serve().get("/api/config").json
-        self.assertEqual(set(config), {"version", "model", "folder", "wasm", "limits"})
+        client = self.serve()
+        config = client.get("/api/config").json
+        self.assertEqual(set(config), {"version", "model", "folder", "wasm", "samples", "limits"})
+        self.assertTrue(config["samples"])
+        for path in config["samples"]:
+            self.assertEqual(client.get(f"/{path}").headers["content-type"], "image/jpeg")
         self.assertEqual(config["version"], self.samc("--version").out.split()[1])
         self.assertEqual(set(config["model"]), {"name", "identity", "imageSize", "lowResSize",
                                                 "everything"})
