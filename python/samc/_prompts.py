@@ -17,9 +17,11 @@ def numbers(value, name: str) -> np.ndarray:
         value = value.detach().cpu().numpy()
     try:
         array = np.asarray(value)
+        uneven = array.dtype == object and any(np.ndim(row) for row in array.flat)  # numpy < 1.24
     except ValueError:
-        raise ValueError(f"{name} must be an array of numbers; its rows are not of one length"
-                         ) from None
+        uneven = True
+    if uneven:
+        raise ValueError(f"{name} must be an array of numbers; its rows are not of one length")
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be numbers, it is of dtype {array.dtype}")
     return np.ascontiguousarray(array, np.float32)
