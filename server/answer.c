@@ -83,16 +83,33 @@ void samc_answer_item(samc_server *server, samc_http_reply *reply, const char *t
     reply->item = item;
 }
 
+/* Not json_dumps: where its buffer cannot grow it may leave out a key. */
+char *samc_answer_dump(json_t *value, size_t *size)
+{
+    const size_t flags = JSON_REAL_PRECISION(17);
+    char *text;
+
+    *size = value ? json_dumpb(value, NULL, 0, flags) : 0;
+    text = *size ? malloc(*size + 1) : NULL;
+    if (text && json_dumpb(value, text, *size, flags) != *size) {
+        free(text);
+        text = NULL;
+    }
+    if (text)
+        text[*size] = '\0';
+    json_decref(value);
+    return text;
+}
+
 void samc_answer_json(samc_server *server, samc_http_reply *reply, int status, json_t *value)
 {
-    char *text = value ? json_dumps(value, JSON_REAL_PRECISION(17)) : NULL;
+    size_t size = 0;
+    char *text = samc_answer_dump(value, &size);
 
-    json_decref(value);
-    if (!text) {
+    if (text)
+        samc_answer_bytes(server, reply, status, "application/json", text, size);
+    else
         samc_answer_full(server, reply);
-        return;
-    }
-    samc_answer_bytes(server, reply, status, "application/json", text, strlen(text));
 }
 
 void samc_answer_error(samc_server *server, samc_http_reply *reply, int status, const char *code,

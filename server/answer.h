@@ -26,6 +26,9 @@ void samc_answer_text(samc_server *server, samc_http_reply *reply, const char *t
 /* An item that the caller holds; its hold becomes the reply's. */
 void samc_answer_item(samc_server *server, samc_http_reply *reply, const char *type,
                       samc_item *item);
+/* The text of a value, NUL-terminated, in memory from malloc; NULL where memory ran out (also while
+ * the value was made: NULL is taken). Takes the reference. */
+char *samc_answer_dump(json_t *value, size_t *size);
 /* Takes the reference to `value`; NULL stands for memory that ran out. */
 void samc_answer_json(samc_server *server, samc_http_reply *reply, int status, json_t *value);
 /* {"error": message, "code": code}; 503 asks to come again. */

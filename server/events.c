@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/events.h"
 
+#include "server/answer.h"
 #include "server/state.h"
 
 #include <jansson.h>
@@ -46,6 +47,7 @@ static size_t end_text(const samc_picture *picture, char *text, size_t size)
 {
     json_t *error;
     char *json;
+    size_t length;
     const char *code = picture->encoding == SAMC_ENCODING_CANCELLED ? "cancelled"
                        : picture->encoding == SAMC_ENCODING_FAILED  ? "failed"
                                                                     : "not_encoding";
@@ -58,11 +60,10 @@ static size_t end_text(const samc_picture *picture, char *text, size_t size)
     if (picture->embedding)
         return (size_t)snprintf(text, size, "event: ready\ndata: {}\n\n");
     error = json_pack("{s:s, s:s}", "error", message, "code", code);
-    json = error ? json_dumps(error, 0) : NULL;
+    json = samc_answer_dump(error, &length);
     n = snprintf(text, size, "event: error\ndata: %s\n\n",
                  json ? json : "{\"error\": \"out of memory\", \"code\": \"memory\"}");
     free(json);
-    json_decref(error);
     return (size_t)n < size ? (size_t)n : size - 1;
 }
 

@@ -124,6 +124,13 @@ static void release_item(samc_server *server, samc_item *item)
     samc_server_unlock(server);
 }
 
+/* Takes the reference to `value`; NULL stands for memory that ran out. */
+static samc_status set_member(json_t *object, const char *key, json_t *value, samc_error *error)
+{
+    return json_object_set_new(object, key, value) == 0 ? SAMC_OK
+                                                        : SAMC_FAIL(error, MEMORY, "out of memory");
+}
+
 static json_t *number_json(float number)
 {
     return isfinite(number) ? json_real((double)number) : json_null();
@@ -148,13 +155,14 @@ static samc_status add_low_res(json_t *mask, const float *logits, size_t count, 
 {
     const size_t size = SAMC_HTTP_BASE64_SIZE(count * sizeof *logits);
     char *text = malloc(size);
+    samc_status status;
 
     if (!text)
         return samc_error_memory(error, size);
     samc_http_base64_encode(logits, count * sizeof *logits, text);
-    (void)json_object_set_new(mask, "lowRes", json_string(text));
+    status = set_member(mask, "lowRes", json_string(text), error);
     free(text);
-    return SAMC_OK;
+    return status;
 }
 
 /* Appends `before`, the value and, unless it is 0, `end` to the text of an answer; takes the
@@ -162,16 +170,14 @@ static samc_status add_low_res(json_t *mask, const float *logits, size_t count, 
 static samc_status write_json(samc_server *server, samc_stream *text, const char *before,
                               json_t *value, char end, samc_error *error)
 {
-    char *json = value ? json_dumps(value, JSON_REAL_PRECISION(17)) : NULL;
+    size_t size = 0;
+    char *json = samc_answer_dump(value, &size);
     samc_status status;
-    size_t size;
 
-    json_decref(value);
     if (!json)
         return SAMC_FAIL(error, MEMORY, "out of memory");
-    size = strlen(json) + (end ? 1 : 0);
     if (end)
-        json[size - 1] = end; /* in place of the NUL */
+        json[size++] = end; /* in place of the NUL */
     samc_server_lock(server);
     status = samc_stream_write(&server->cache, text, before, strlen(before), error);
     if (status == SAMC_OK)
@@ -196,9 +202,9 @@ static samc_status add_mask(samc_server *server, const samc_ask *ask, const samc
     SAMC_CHECK(samc_rle_encode(masks->masks + (size_t)m * pixels, masks->height, masks->width,
                                (size_t)masks->width, &rle, error));
     SAMC_CHECK(mask_json(&rle, &mask, error));
-    (void)json_object_set_new(mask, "prompt", json_integer((json_int_t)prompt));
-    (void)json_object_set_new(mask, "score", number_json(masks->predicted_iou[m]));
-    (void)json_object_set_new(mask, "stability", number_json(masks->stability_score[m]));
+    SAMC_CHECK(set_member(mask, "prompt", json_integer((json_int_t)prompt), error));
+    SAMC_CHECK(set_member(mask, "score", number_json(masks->predicted_iou[m]), error));
+    SAMC_CHECK(set_member(mask, "stability", number_json(masks->stability_score[m]), error));
     if (ask->want_low_res)
         SAMC_CHECK(add_low_res(mask, masks->low_res_logits + (size_t)m * low, low, error));
     SAMC_CHECK(write_json(server, text, prompt || m ? ", " : "{\"masks\": [", json_incref(mask), 0,
@@ -280,25 +286,35 @@ static int everything_step(void *user, double done)
     return stop;
 }
 
-static int take_record(void *user, const samc_mask_record *record)
+static samc_status write_record(everything_run *run, const samc_mask_record *record)
 {
-    everything_run *run = user;
+    samc_status status = SAMC_OK;
     json_t *line = NULL;
     bool spared;
 
     samc_server_lock(run->server);
     spared = samc_cache_spares(&run->server->cache, run->job->stream->room);
     samc_server_unlock(run->server);
-    run->status = spared ? mask_json(record->mask, &line, run->error)
-                         : SAMC_FAIL(run->error, LIMIT, "the client does not take its masks");
-    if (run->status != SAMC_OK)
-        return 1;
-    (void)json_object_set_new(line, "id", json_integer((json_int_t)record->index));
-    (void)json_object_set_new(line, "predictedIou", number_json(record->predicted_iou));
-    (void)json_object_set_new(line, "stability", number_json(record->stability_score));
-    (void)json_object_set_new(line, "point",
-                              json_pack("[f,f]", record->point[0], record->point[1]));
-    run->status = write_json(run->server, run->job->stream, "", line, '\n', run->error);
+    if (!spared)
+        return SAMC_FAIL(run->error, LIMIT, "the client does not take its masks");
+    SAMC_CHECK(mask_json(record->mask, &line, run->error));
+    SAMC_CHECK(set_member(line, "id", json_integer((json_int_t)record->index), run->error));
+    SAMC_CHECK(set_member(line, "predictedIou", number_json(record->predicted_iou), run->error));
+    SAMC_CHECK(set_member(line, "stability", number_json(record->stability_score), run->error));
+    SAMC_CHECK(set_member(line, "point", json_pack("[f,f]", record->point[0], record->point[1]),
+                          run->error));
+    SAMC_CHECK(write_json(run->server, run->job->stream, "", json_incref(line), '\n', run->error));
+
+cleanup:
+    json_decref(line);
+    return status;
+}
+
+static int take_record(void *user, const samc_mask_record *record)
+{
+    everything_run *run = user;
+
+    run->status = write_record(run, record);
     return run->status != SAMC_OK;
 }
 

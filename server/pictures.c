@@ -350,10 +350,17 @@ void samc_job_list(samc_server *server, samc_job *job)
     const size_t left = folder->count - job->from;
     const size_t n = left < LIST_PAGE ? left : LIST_PAGE;
     json_t *list = json_array(), *next;
+    bool whole = true;
 
-    for (size_t i = 0; i < n; i++)
-        (void)json_array_append_new(list,
-                                    list_entry(server, samc_folder_at(folder, job->from + i)));
+    for (size_t i = 0; i < n && whole; i++) {
+        samc_picture *picture = samc_folder_at(folder, job->from + i);
+
+        whole = json_array_append_new(list, list_entry(server, picture)) == 0;
+    }
+    if (!whole) {
+        json_decref(list);
+        list = NULL;
+    }
     next = n < left ? json_string(samc_folder_at(folder, job->from + n - 1)->id.text) : json_null();
     samc_server_lock(server);
     samc_answer_json(server, &job->reply, 200,
