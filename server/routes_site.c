@@ -49,15 +49,18 @@ static json_t *everything_json(const samc_model *model)
                      "stabilityScoreThresh", threshold_json(options.stability_score_thresh));
 }
 
-/* Paths of the photos that the page offers to begin with. */
+/* Paths of the photos that the page offers to begin with; NULL: out of memory. */
 static json_t *list_samples(void)
 {
     static const char folder[] = "samples/";
     json_t *list = json_array();
 
     for (const samc_asset *asset = samc_assets; list && asset->path; asset++)
-        if (strncmp(asset->path, folder, sizeof folder - 1) == 0)
-            (void)json_array_append_new(list, json_string(asset->path));
+        if (strncmp(asset->path, folder, sizeof folder - 1) == 0 &&
+            json_array_append_new(list, json_string(asset->path)) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
     return list;
 }
 
