@@ -14,7 +14,7 @@ PYTHON = python3
 
 .DEFAULT_GOAL = build
 .PHONY: help setup build-needs configure build command demo test test-full parity parity-quick \
-    parity-rle parity-auto parity-python click-parts parity-train wheel python-package test-widget test-notebook model eval bench \
+    parity-rle parity-auto parity-python click-parts parity-train wheel python-package test-widget test-notebook test-web model eval bench \
     bench-peers bench-auto bench-python bench-train performance mutation kill-test folder-test asan asan-python tsan fuzz \
     load-test lint format install uninstall clean
 
@@ -45,7 +45,7 @@ demo: command ## segment photos of the repository; leaves pictures in demo/
 test: build ## run the tests (no network, no PyTorch)
 	@ctest --test-dir $(BUILD) -j $(JOBS) --output-on-failure
 
-test-full: test asan asan-python tsan parity test-widget test-notebook ## test, and what takes longer: sanitizers, parity with PyTorch
+test-full: test asan asan-python tsan parity test-widget test-notebook test-web ## test, and what takes longer: sanitizers, parity with PyTorch
 
 parity: build ## compare with PyTorch's segment_anything, stage by stage, all sizes
 	@python=$$(sh tools/setup_reference.sh) && \
@@ -94,6 +94,18 @@ test-notebook: build ## examples/python/samc.ipynb in a kernel; supervision's pi
 	@$(NOTEBOOK) tests/widget/run_notebook.py
 	@$(NOTEBOOK) -W ignore examples/python/supervision_masks.py docs/photos/astronaut.jpg \
 	    -o $(BUILD)/astronaut_supervision.jpg
+
+# The modules go to build/test-web; once they are there no network is needed.
+WEB_MODULES = build/test-web
+WEB_NEEDS = sh tools/setup.sh web && mkdir -p $(WEB_MODULES) && \
+    { cmp -s tests/web/package.json $(WEB_MODULES)/package.json || { \
+    cp tests/web/package.json $(WEB_MODULES) && \
+    npm install --prefix $(WEB_MODULES) --no-audit --no-fund --no-package-lock --silent; }; }
+
+test-web: command ## drive the page of samc serve in Chromium; needs the network once
+	@$(WEB_NEEDS)
+	@SAMC_BINARY='$(CURDIR)/$(BUILD)/cli/samc' SAMC_WEB_MODULES='$(CURDIR)/$(WEB_MODULES)' \
+	    node --test --test-concurrency=1 tests/web/unit/ tests/web/
 
 model: command ## train the default model in build/model, or go on; MODEL_OPTIONS go to samc train
 	@sh tools/model/make_model.sh $(BUILD)/cli/samc build/model $(MODEL_OPTIONS)

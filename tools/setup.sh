@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# setup.sh [build|all|fuzz] - what this machine lacks to work on samc, and its installation.
+# setup.sh [build|all|fuzz|web] - what this machine lacks to work on samc, and its installation.
 #
 #   build   what building and testing need
 #   all     the same, and what `make lint`, the man pages, the test of AVX-512 kernels on a CPU
 #           without it, training on several ranks and the Python package's tests need (the
 #           default)
 #   fuzz    the same as build, and clang with the libraries of its sanitizers
+#   web     what `make test-web` drives the page with
 #
 # Where nothing is missing it prints nothing, changes nothing and needs no rights. Otherwise it names
 # what is missing and, where there is apt, says that it installs it and does. Written for a plain
@@ -48,12 +49,18 @@ fuzz_needs='
 command clang        clang
 clang   -fsanitize=fuzzer,address libclang-rt-dev
 '
+web_needs='
+command node         nodejs
+command npm          npm
+command chromium     chromium
+'
 case $group in
 build) needs=$build_needs ;;
 all) needs=$build_needs$more_needs ;;
 fuzz) needs=$build_needs$fuzz_needs ;;
+web) needs=$web_needs ;;
 *)
-    echo "setup.sh: '$group' is not one of build, all, fuzz" >&2
+    echo "setup.sh: '$group' is not one of build, all, fuzz, web" >&2
     exit 2
     ;;
 esac

@@ -5,7 +5,7 @@ import { simplify, toPath, trace } from './polygon.js';
 /**
  * What exports write. Masks come at the photo's size.
  *
- * @typedef {{item: {id: number, name: string}, bits: Uint8Array, width: number, height: number,
+ * @typedef {{item: {id: number, name: string, prompt?: import('./document.js').Prompt}, bits: Uint8Array, width: number, height: number,
  *            score: number | null}} Full
  */
 
@@ -23,6 +23,7 @@ export function coco(masks, photo) {
             bbox: rle.boundingBox(bits, width, height),
             iscrowd: 0,
             ...(score === null ? {} : { score }),
+            ...promptOf(item),
         };
     });
     return JSON.stringify({
@@ -31,6 +32,17 @@ export function coco(masks, photo) {
         categories: names.map((name, i) => ({ id: i + 1, name })),
         annotations,
     }, null, 1);
+}
+
+/** What was asked, by SA-1B's names where it has one: the mask can be made again. */
+function promptOf({ prompt }) {
+    return {
+        ...(prompt?.points.length ? {
+            point_coords: prompt.points.map(([x, y]) => [x, y]),
+            point_labels: prompt.points.map(([, , label]) => label),
+        } : {}),
+        ...(prompt?.box ? { input_box: prompt.box } : {}),
+    };
 }
 
 /** @param {Full} mask @param {number} tolerance pixels @returns {import('./polygon.js').Ring[]} */

@@ -61,7 +61,9 @@ export class Toolbar {
     }
 
     showZoom() {
-        byId('zoom').textContent = `${Math.round(100 * this.app.stage.view.scale)}%`;
+        const { scale, x, y } = this.app.stage.view;
+        byId('zoom').textContent = `${Math.round(100 * scale)}%`;
+        byId('stage').dataset.view = `${scale} ${x} ${y}`; // where the photo lies, for tests
     }
 
     /** @param {string} text @param {number | null} done null: nobody knows */
