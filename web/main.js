@@ -34,7 +34,7 @@ class App {
         this.pointer = new Pointer(byId('stage'), gesturesOf(this));
         listen(byId('stage'), actsOf(this), this.pointer);
         takeFiles((blob, name) => this.open(() => session.fromFile(blob, name)));
-        byId('model').textContent = `${session.model.name}, ${session.model.imageSize} pixels`;
+        byId('model').textContent = `${session.model.name} (${session.model.imageSize} pixels)`;
         this.stage.onView = () => this.toolbar.showZoom();
         if (session.folder) {
             this.gallery.more().catch((error) => toast(error.message, 'error'));

@@ -10,11 +10,20 @@ const HINTS = {
     everything: 'Click a mask to keep it. Esc leaves.',
 };
 
+/** On a touch screen there is no right button and no Tab, and less room. */
+const TOUCH_HINTS = {
+    ...HINTS,
+    select: 'Tap what you mean, or draw a box.',
+    more: 'Tap to add, press long to remove.',
+    everything: 'Tap a mask to keep it.',
+};
+
 /** Buttons, the progress of encoding, and the hint below the photo. */
 export class Toolbar {
     /** @param {any} app */
     constructor(app) {
         this.app = app;
+        this.touch = matchMedia('(hover: none), (max-width: 760px)');
         const acts = actsOf(app);
         for (const button of document.querySelectorAll('[data-act]')) {
             button.addEventListener('click', () => acts[/** @type {HTMLElement} */ (button).dataset.act]());
@@ -55,8 +64,9 @@ export class Toolbar {
         byId('stage').dataset.tool = everything ? 'everything' : editor.tool;
         byId('working').hidden = !(editor.everything && !editor.everything.done);
         byId('working-text').textContent = `${editor.everything?.masks.length ?? 0} masks`;
-        byId('hint').textContent = everything ? HINTS.everything
-            : editor.tool !== 'select' ? HINTS[editor.tool] : editor.active ? HINTS.more : HINTS.select;
+        const hints = this.touch.matches ? TOUCH_HINTS : HINTS;
+        byId('hint').textContent = everything ? hints.everything
+            : editor.tool !== 'select' ? hints[editor.tool] : editor.active ? hints.more : hints.select;
         byId('hint').hidden = !editor.ready;
     }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Pictures of the page, to be looked at: node tests/web/screenshots.js FOLDER. Three sizes, light and dark; two of
- * them are docs/images/page_*.png.
+ * Pictures of the page, to be looked at: node tests/web/screenshots.js FOLDER [png|jpg]. Three sizes, light and dark; two of
+ * them (laptop_light_objects, laptop_dark_everything) are docs/images/page_*.jpg.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { clickAt, drag, launch, openPage, openSample, serve, spot, told } from './browser.js';
 
 const folder = process.argv[2] ?? 'build/screenshots';
+const type = process.argv[3] ?? 'png';
 const SIZES = [['phone', 390, 844], ['laptop', 1280, 800], ['large', 1920, 1080]];
 
 mkdirSync(folder, { recursive: true });
@@ -23,7 +24,8 @@ for (const [size, width, height] of SIZES) {
         const { page } = await openPage(browser, server.url, { viewport: { width, height }, colorScheme, reducedMotion: 'reduce' });
         const shoot = async (what) => {
             await page.waitForTimeout(150); // what was announced is drawn
-            await page.screenshot({ path: join(folder, `${size}_${colorScheme}_${what}.png`) });
+            const path = join(folder, `${size}_${colorScheme}_${what}.${type}`);
+            await page.screenshot({ path, ...(type === 'jpg' ? { quality: 85 } : {}) });
         };
         await page.waitForFunction(() => [...document.images].every((image) => image.complete));
         await shoot('empty');
@@ -38,8 +40,8 @@ for (const [size, width, height] of SIZES) {
         await page.locator('.name').nth(1).fill('Shuttle');
         await page.focus('#stage');
         await page.keyboard.press('Enter');
-        await clickAt(page, 140, 350);
-        await told(page, /Object 3, mask/);
+        await drag(page, [2, 205], [372, 510]);
+        await told(page, /Object 3, score/);
         await page.locator('.name').nth(2).fill('Suit');
         await page.focus('#stage');
         await shoot('objects');
