@@ -55,11 +55,12 @@ static const struct entry {
     const char *name;
     size_t offset;
 } entries[] = {
-    {ENTRY(pack_a)},          {ENTRY(gemm)},         {ENTRY(gemm_rows)},
-    {ENTRY(epilogue)},        {ENTRY(layer_norm)},   {ENTRY(softmax_step)},
-    {ENTRY(softmax_grid)},    {ENTRY(scale)},        {ENTRY(fma_loop)},
-    {ENTRY(softmax_columns)}, {ENTRY(norm_columns)}, {ENTRY(gelu_product)},
-    {ENTRY(transpose)},       {ENTRY(interpolate)},  {ENTRY(slope)},
+    {ENTRY(pack_a)},          {ENTRY(gemm)},          {ENTRY(gemm_rows)},
+    {ENTRY(epilogue)},        {ENTRY(layer_norm)},    {ENTRY(softmax_step)},
+    {ENTRY(softmax_grid)},    {ENTRY(scale)},         {ENTRY(fma_loop)},
+    {ENTRY(softmax_columns)}, {ENTRY(norm_columns)},  {ENTRY(gelu_product)},
+    {ENTRY(dot_columns)},     {ENTRY(scale_columns)}, {ENTRY(blend_columns)},
+    {ENTRY(transpose)},       {ENTRY(interpolate)},   {ENTRY(slope)},
     {ENTRY(layer_norm_grad)},
 };
 #define N_ENTRIES (sizeof entries / sizeof entries[0])

@@ -88,8 +88,9 @@ typedef struct samc_kernels {
      * instructions of the path, in as many chains as keep its units busy. Returns how many
      * floating-point operations it did, about 100 a round on a path with vectors; rounds >= 0. */
     int64_t (*fma_loop)(int64_t rounds);
-    /* The next four work on arrays whose columns are tokens: row i begins at x + i * stride, column
-     * j < width of it is token j's number i. Columns know nothing of each other. */
+
+    /* The next seven work on arrays whose columns are tokens: row i begins at x + i * stride, and
+     * column j < width of it is token j's number i. Columns know nothing of each other. */
 
     /* Softmax down each column: with t[i] = scale * x[i] + bias[i] (bias may be NULL), i < n, x[i]
      * becomes exp(t[i] - max t) / (the sum of those). n >= 1, every t finite; exp as in
@@ -108,6 +109,19 @@ typedef struct samc_kernels {
     void (*gelu_product)(const float *x, int64_t stride, int64_t n, int64_t width,
                          const float *bias, const float *weight, int64_t count, float *out,
                          int64_t out_stride);
+
+    /* out[j] = add[j] + sum over i < n of x[i * stride + j] * (y[i * stride + j] + bias[i]), j <
+     * width; out may be add; bias may be NULL. */
+    void (*dot_columns)(const float *x, const float *y, int64_t stride, int64_t n, int64_t width,
+                        const float *bias, const float *add, float *out);
+
+    /* x[i * stride + j] *= factor[j], i < n, j < width. */
+    void (*scale_columns)(float *x, int64_t stride, int64_t n, int64_t width, const float *factor);
+
+    /* out[i * out_stride + j] = factor[j] * x[i * stride + j] + y[i * stride + j], i < n,
+     * j < width; y may be NULL (nothing is added). */
+    void (*blend_columns)(const float *x, const float *y, int64_t stride, int64_t n, int64_t width,
+                          const float *factor, float *out, int64_t out_stride);
 
     /* out[j * out_stride + i] = x[i * stride + j], i < n, j < width. */
     void (*transpose)(const float *x, int64_t stride, int64_t n, int64_t width, float *out,

@@ -202,6 +202,34 @@ static void gelu_product(const float *x, int64_t stride, int64_t n, int64_t widt
     }
 }
 
+static void dot_columns(const float *x, const float *y, int64_t stride, int64_t n, int64_t width,
+                        const float *bias, const float *add, float *out)
+{
+    for (int64_t j = 0; j < width; j++) {
+        float sum = 0.0f;
+
+        for (int64_t i = 0; i < n; i++)
+            sum += x[i * stride + j] * (y[i * stride + j] + (bias ? bias[i] : 0.0f));
+        out[j] = add[j] + sum;
+    }
+}
+
+static void scale_columns(float *x, int64_t stride, int64_t n, int64_t width, const float *factor)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < width; j++)
+            x[i * stride + j] *= factor[j];
+}
+
+static void blend_columns(const float *x, const float *y, int64_t stride, int64_t n, int64_t width,
+                          const float *factor, float *out, int64_t out_stride)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < width; j++)
+            out[i * out_stride + j] = factor[j] * x[i * stride + j] +
+                                      (y ? y[i * stride + j] : 0.0f);
+}
+
 static void transpose(const float *x, int64_t stride, int64_t n, int64_t width, float *out,
                       int64_t out_stride)
 {
@@ -280,6 +308,9 @@ const samc_kernels samc_kernels_portable = {
     .softmax_columns = softmax_columns,
     .norm_columns = norm_columns,
     .gelu_product = gelu_product,
+    .dot_columns = dot_columns,
+    .scale_columns = scale_columns,
+    .blend_columns = blend_columns,
     .transpose = transpose,
     .interpolate = interpolate,
     .slope = slope,

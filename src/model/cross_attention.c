@@ -4,23 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Floats from row to row of an array with so many columns: room for a panel behind the last, and
- * an odd number of cache lines (see image_blocks.c). */
-static int64_t pitch_of(int64_t columns)
-{
-    return (columns + 31) / 32 * 32 + 16;
-}
-
-static int64_t head_dim(const samc_cross *c)
-{
-    return c->inner / c->heads;
-}
-
-static float scale_of(const samc_cross *c)
-{
-    return 1.0f / sqrtf((float)head_dim(c));
-}
-
 /* Multiplications a token of the image: H n E against I E + I n. */
 int samc_cross_few(const samc_cross *c, int64_t n)
 {
@@ -35,30 +18,16 @@ samc_status samc_cross_scratch_take(const samc_cross *c, int64_t n, samc_arena *
 
     SAMC_TRY(
         samc_arena_take(arena, (size_t)(c->e * pitch + slack), sizeof *s->sum, &s->sum, error));
-    SAMC_TRY(samc_arena_take(arena, (size_t)(rows * pitch + slack), sizeof *s->scores, &s->scores,
-                             error));
-    SAMC_TRY(samc_arena_take(arena, (size_t)(width * pitch_of(rows) + slack), sizeof *s->columns,
-                             &s->columns, error));
+    SAMC_TRY(samc_arena_take(arena, (size_t)(2 * rows * pitch + slack), sizeof *s->scores,
+                             &s->scores, error));
+    SAMC_TRY(samc_arena_take(arena, (size_t)(width * samc_cross_pitch(rows) + slack),
+                             sizeof *s->columns, &s->columns, error));
     SAMC_TRY(samc_arena_take(arena, (size_t)(c->inner * pitch + slack), sizeof *s->inner, &s->inner,
                              error));
     SAMC_TRY(samc_arena_take(arena, (size_t)(width * c->inner + slack), sizeof *s->values,
                              &s->values, error));
     return samc_arena_take(arena, (size_t)samc_left_floats(c->kernels, width, c->e),
                            sizeof *s->packed, &s->packed, error);
-}
-
-/* [count] factors of m x k. */
-static samc_status take_lefts(const samc_cross *c, samc_arena *arena, int64_t count, int64_t m,
-                              int64_t k, samc_left **lefts, samc_error *error)
-{
-    const int64_t size = samc_left_floats(c->kernels, m, k);
-    float *panels;
-
-    SAMC_TRY(samc_arena_take(arena, (size_t)count, sizeof **lefts, lefts, error));
-    SAMC_TRY(samc_arena_take(arena, (size_t)(count * size), sizeof *panels, &panels, error));
-    for (int64_t i = 0; i < count; i++)
-        (*lefts)[i] = (samc_left){m, k, panels + i * size};
-    return SAMC_OK;
 }
 
 static void image_with_position(const samc_cross *c, int64_t index, const float *x, float *sum)
@@ -71,18 +40,6 @@ static void image_with_position(const samc_cross *c, int64_t index, const float 
             sum[i * pitch + j] = x[i * pitch + j] + pe[i * pitch + j];
 }
 
-/* y [H * n][E]: head h of the tokens' x [n][I] times rows [I][E] of that head. */
-static void absorb(const samc_cross *c, int64_t n, const float *x, const float *rows, float *y)
-{
-    const int64_t d = head_dim(c);
-
-    for (int64_t h = 0; h < c->heads; h++) {
-        const samc_panels second = {rows + h * d * c->e, c->e, c->kernels->gemm_nr};
-
-        c->kernels->gemm_rows(n, c->e, d, x + h * d, c->inner, &second, y + h * n * c->e, c->e, 0);
-    }
-}
-
 /* ------------------------------------------------------------------------- tokens -> image */
 
 /* A block's part of a look: highest and total score of each row, then the weighted sums, which are
@@ -91,7 +48,7 @@ static int64_t part_floats(const samc_cross *c, const samc_look *look)
 {
     const int64_t rows = c->heads * look->n;
 
-    return 2 * rows + (look->few ? c->e * pitch_of(rows) : rows * head_dim(c));
+    return 2 * rows + (look->few ? c->e * samc_cross_pitch(rows) : rows * samc_cross_head_dim(c));
 }
 
 samc_status samc_look_take(const samc_cross *c, const samc_look_weights *weights,
@@ -107,68 +64,42 @@ samc_status samc_look_take(const samc_cross *c, const samc_look_weights *weights
     SAMC_TRY(samc_arena_take(arena, (size_t)(look->few ? rows * c->e : 0), sizeof *look->scratch,
                              &look->scratch, error));
     if (look->few)
-        return take_lefts(c, arena, 1, rows, c->e, &look->queries, error);
-    return take_lefts(c, arena, c->heads, n, head_dim(c), &look->queries, error);
+        return samc_cross_lefts(c, arena, 1, rows, c->e, &look->queries, error);
+    return samc_cross_lefts(c, arena, c->heads, n, samc_cross_head_dim(c), &look->queries, error);
 }
 
 void samc_look_begin(const samc_cross *c, const samc_look *look, const float *q)
 {
     if (look->few) {
-        absorb(c, look->n, q, look->weights->k_rows, look->scratch);
+        samc_cross_head_rows(c, look->n, q, look->weights->k_rows, c->e, look->scratch);
         samc_left_pack(c->kernels, look->queries, look->scratch, c->e, 1);
         return;
     }
     for (int64_t h = 0; h < c->heads; h++)
-        samc_left_pack(c->kernels, &look->queries[h], q + h * head_dim(c), c->inner, 1);
-}
-
-/* Softmax of `rows` rows of scores over this block's columns. */
-static void weigh(const samc_cross *c, int64_t rows, int64_t columns, float *scores, float *highest,
-                  float *total)
-{
-    for (int64_t i = 0; i < rows; i++) {
-        highest[i] = -INFINITY;
-        total[i] = 0.0f;
-        (void)c->kernels->softmax_step(scores + i * c->blocks.pitch, columns, scale_of(c), NULL,
-                                       &highest[i], &total[i]);
-    }
+        samc_left_pack(c->kernels, &look->queries[h], q + h * samc_cross_head_dim(c), c->inner, 1);
 }
 
 /* The keys are the image itself, and so are the values. */
 static void look_few(const samc_cross *c, const samc_look *look, int64_t index, const float *x,
                      const samc_cross_scratch *s, float *part)
 {
-    const int64_t rows = c->heads * look->n, pitch = c->blocks.pitch, across = pitch_of(rows);
+    const int64_t rows = c->heads * look->n, pitch = c->blocks.pitch,
+                  across = samc_cross_pitch(rows);
     const int64_t columns = samc_blocks_columns(&c->blocks, index);
     const samc_panels weights = {s->columns, across, c->kernels->gemm_nr};
 
     image_with_position(c, index, x, s->sum);
     samc_left_times(c->kernels, look->queries, columns, s->sum, pitch, s->scores, pitch, 0);
-    weigh(c, rows, columns, s->scores, part, part + rows);
+    samc_cross_weigh(c, rows, columns, s->scores, part, part + rows);
     c->kernels->transpose(s->scores, pitch, rows, columns, s->columns, across);
     c->kernels->gemm_rows(c->e, rows, columns, x, pitch, &weights, part + 2 * rows, across, 0);
-}
-
-/* The tokens of a block as [columns][I]: x^T W_v^T. */
-static void project_values(const samc_cross *c, const samc_linear *v, int64_t columns,
-                           const float *x, float *packed, float *values)
-{
-    const samc_left left = {columns, c->e, packed};
-
-    samc_left_pack(c->kernels, &left, x, 1, c->blocks.pitch);
-    for (int64_t l = 0; l < c->e; l += SAMC_GEMM_MAX_K) {
-        const int64_t depth = c->e - l < SAMC_GEMM_MAX_K ? c->e - l : SAMC_GEMM_MAX_K;
-        const samc_panels second = samc_linear_panels(c->kernels, v, l);
-
-        c->kernels->gemm(columns, c->inner, depth, packed, &second, values, c->inner, l > 0);
-        packed += samc_left_floats(c->kernels, columns, depth);
-    }
 }
 
 void samc_look_block(const samc_cross *c, const samc_look *look, int64_t index, const float *x,
                      const samc_cross_scratch *s)
 {
-    const int64_t n = look->n, d = head_dim(c), pitch = c->blocks.pitch, rows = c->heads * n;
+    const int64_t n = look->n, d = samc_cross_head_dim(c), pitch = c->blocks.pitch,
+                  rows = c->heads * n;
     const int64_t columns = samc_blocks_columns(&c->blocks, index);
     float *part = look->parts + index * part_floats(c, look);
     const float *keys = s->inner, *values = s->values;
@@ -183,44 +114,23 @@ void samc_look_block(const samc_cross *c, const samc_look *look, int64_t index, 
     } else {
         image_with_position(c, index, x, s->sum);
         samc_left_times(c->kernels, &look->weights->k, columns, s->sum, pitch, s->inner, pitch, 0);
-        project_values(c, &look->weights->v, columns, x, s->packed, s->values);
+        samc_cross_values(c, &look->weights->v, columns, x, s->packed, s->values);
     }
     for (int64_t h = 0; h < c->heads; h++) {
         const samc_panels second = {values + h * d, c->inner, c->kernels->gemm_nr};
 
         samc_left_times(c->kernels, &look->queries[h], columns, keys + h * d * pitch, pitch,
                         s->scores, pitch, 0);
-        weigh(c, n, columns, s->scores, part + h * n, part + rows + h * n);
+        samc_cross_weigh(c, n, columns, s->scores, part + h * n, part + rows + h * n);
         c->kernels->gemm_rows(n, d, columns, s->scores, pitch, &second, part + 2 * rows + h * n * d,
                               d, 0);
     }
 }
 
-/* Turns each block's highest[i] into the factor of its sums: exp(highest - the highest of all)
- * over the total of all. */
-static void join_parts(const samc_cross *c, const samc_look *look, int64_t size)
-{
-    const int64_t rows = c->heads * look->n;
-
-    for (int64_t i = 0; i < rows; i++) {
-        float highest = -INFINITY, total = 0.0f;
-
-        for (int64_t b = 0; b < c->blocks.count; b++)
-            highest = fmaxf(highest, look->parts[b * size + i]);
-        for (int64_t b = 0; b < c->blocks.count; b++) {
-            float *part = look->parts + b * size + i;
-
-            *part = expf(*part - highest);
-            total += *part * part[rows];
-        }
-        for (int64_t b = 0; b < c->blocks.count; b++)
-            look->parts[b * size + i] /= total;
-    }
-}
-
 static void end_few(const samc_cross *c, const samc_look *look, int64_t size, float *out)
 {
-    const int64_t n = look->n, rows = c->heads * n, across = pitch_of(rows), d = head_dim(c);
+    const int64_t n = look->n, rows = c->heads * n, across = samc_cross_pitch(rows),
+                  d = samc_cross_head_dim(c);
     float *sums = look->parts + 2 * rows; /* of the first block, then of all */
     const samc_left first = {n, c->e, look->scratch};
 
@@ -241,10 +151,10 @@ static void end_few(const samc_cross *c, const samc_look *look, int64_t size, fl
 
 void samc_look_end(const samc_cross *c, const samc_look *look, float *out)
 {
-    const int64_t n = look->n, rows = c->heads * n, d = head_dim(c);
+    const int64_t n = look->n, rows = c->heads * n, d = samc_cross_head_dim(c);
     const int64_t size = part_floats(c, look);
 
-    join_parts(c, look, size);
+    samc_cross_join(c, look->parts, rows, size);
     if (look->few) {
         end_few(c, look, size, out);
     } else {
@@ -279,7 +189,7 @@ samc_status samc_reply_take(const samc_cross *c, const samc_reply_weights *weigh
                             const samc_shared_projections *photo, int64_t n, samc_arena *arena,
                             samc_reply *reply, samc_error *error)
 {
-    const int64_t rows = c->heads * n, d = head_dim(c);
+    const int64_t rows = c->heads * n, d = samc_cross_head_dim(c);
 
     *reply = (samc_reply){.weights = weights, .photo = photo, .n = n};
     reply->few = samc_cross_few(c, n);
@@ -287,17 +197,17 @@ samc_status samc_reply_take(const samc_cross *c, const samc_reply_weights *weigh
     SAMC_TRY(samc_arena_take(arena, (size_t)(reply->few ? rows * c->e : 0), sizeof *reply->scratch,
                              &reply->scratch, error));
     if (reply->few && !photo)
-        SAMC_TRY(take_lefts(c, arena, 1, rows, c->e, &reply->keys, error));
+        SAMC_TRY(samc_cross_lefts(c, arena, 1, rows, c->e, &reply->keys, error));
     else
-        SAMC_TRY(take_lefts(c, arena, c->heads, n, d, &reply->keys, error));
+        SAMC_TRY(samc_cross_lefts(c, arena, c->heads, n, d, &reply->keys, error));
     if (reply->few)
-        return take_lefts(c, arena, 1, c->e, rows, &reply->values, error);
-    return take_lefts(c, arena, c->heads, d, n, &reply->values, error);
+        return samc_cross_lefts(c, arena, 1, c->e, rows, &reply->values, error);
+    return samc_cross_lefts(c, arena, c->heads, d, n, &reply->values, error);
 }
 
 void samc_reply_begin(const samc_cross *c, const samc_reply *reply, const float *k, const float *v)
 {
-    const int64_t n = reply->n, d = head_dim(c);
+    const int64_t n = reply->n, d = samc_cross_head_dim(c);
 
     for (int64_t i = 0; i < c->heads * n; i++) {
         const float *key = k + i % n * c->inner + i / n * d;
@@ -306,17 +216,17 @@ void samc_reply_begin(const samc_cross *c, const samc_reply *reply, const float 
 
         for (int64_t j = 0; j < d; j++)
             sum += bias[j] * key[j];
-        reply->bias[i] = scale_of(c) * sum;
+        reply->bias[i] = samc_cross_scale(c) * sum;
     }
     if (reply->few && !reply->photo) {
-        absorb(c, n, k, reply->weights->q_rows, reply->scratch);
+        samc_cross_head_rows(c, n, k, reply->weights->q_rows, c->e, reply->scratch);
         samc_left_pack(c->kernels, reply->keys, reply->scratch, c->e, 1);
     } else {
         for (int64_t h = 0; h < c->heads; h++)
             samc_left_pack(c->kernels, &reply->keys[h], k + h * d, c->inner, 1);
     }
     if (reply->few) {
-        absorb(c, n, v, reply->weights->out_rows, reply->scratch);
+        samc_cross_head_rows(c, n, v, reply->weights->out_rows, c->e, reply->scratch);
         samc_left_pack(c->kernels, reply->values, reply->scratch, 1, c->e);
     } else {
         for (int64_t h = 0; h < c->heads; h++)
@@ -327,7 +237,7 @@ void samc_reply_begin(const samc_cross *c, const samc_reply *reply, const float 
 void samc_reply_block(const samc_cross *c, const samc_reply *reply, int64_t index, float *x,
                       const samc_cross_scratch *s)
 {
-    const int64_t n = reply->n, d = head_dim(c), pitch = c->blocks.pitch;
+    const int64_t n = reply->n, d = samc_cross_head_dim(c), pitch = c->blocks.pitch;
     const int64_t columns = samc_blocks_columns(&c->blocks, index);
     const float *queries = s->inner;
     float *answer = s->inner; /* of a head where its queries were */
@@ -345,7 +255,8 @@ void samc_reply_block(const samc_cross *c, const samc_reply *reply, int64_t inde
         if (!reply->few || reply->photo)
             samc_left_times(c->kernels, &reply->keys[h], columns, queries + h * d * pitch, pitch,
                             scores, pitch, 0);
-        c->kernels->softmax_columns(scores, pitch, n, columns, scale_of(c), reply->bias + h * n);
+        c->kernels->softmax_columns(scores, pitch, n, columns, samc_cross_scale(c),
+                                    reply->bias + h * n);
         if (!reply->few)
             samc_left_times(c->kernels, &reply->values[h], columns, scores, pitch,
                             answer + h * d * pitch, pitch, 0);
@@ -376,6 +287,6 @@ void samc_shared_block(const samc_cross *c, const samc_look_weights *look,
                     photo->keys + index * c->inner * pitch, pitch, 0);
     samc_left_times(c->kernels, &reply->q, columns, s->sum, pitch,
                     photo->queries + index * c->inner * pitch, pitch, 0);
-    project_values(c, &look->v, columns, x, s->packed,
-                   photo->values + index * c->blocks.width * c->inner);
+    samc_cross_values(c, &look->v, columns, x, s->packed,
+                      photo->values + index * c->blocks.width * c->inner);
 }

@@ -10,7 +10,7 @@
 #ifndef SAMC_MODEL_CROSS_ATTENTION_H
 #define SAMC_MODEL_CROSS_ATTENTION_H
 
-#include "model/image_blocks.h"
+#include "model/cross_parts.h"
 #include "model/loader.h"
 
 /* Tokens look at the image: queries of the tokens, keys and values of the image. The bias of k
@@ -42,14 +42,6 @@ samc_status samc_reply_load(samc_loader *loader, const char *prefix, int64_t e, 
 void samc_look_free(samc_look_weights *weights);
 void samc_reply_free(samc_reply_weights *weights);
 
-/* Sizes that all prompts share. */
-typedef struct samc_cross {
-    const samc_kernels *kernels;
-    samc_blocks blocks;
-    int64_t e, inner, heads;
-    const float *pe; /* blocks of E rows */
-} samc_cross;
-
 /* 1: with n tokens projections of the image are multiplied into the tokens. */
 int samc_cross_few(const samc_cross *cross, int64_t n);
 
@@ -62,7 +54,7 @@ typedef struct samc_shared_projections {
 /* Scratch of one lane, for prompts of at most `n` tokens. */
 typedef struct samc_cross_scratch {
     float *sum;     /* [E][pitch]: image + position */
-    float *scores;  /* [H * n][pitch] */
+    float *scores;  /* [2 * H * n][pitch]: twice for mix.c */
     float *columns; /* [width][pitch of H * n]: scores, transposed */
     float *inner;   /* [I][pitch]: keys or queries of the image, then what replies */
     float *values;  /* [width][I] */

@@ -11,9 +11,10 @@
 #define PREFIX "mask_decoder."
 
 /* A transposed 2 x 2 convolution of stride 2, [in][out][2][2], as a first factor whose rows are the
- * four pixels' channels; `bias` [out]. */
+ * four pixels' channels; `bias` [out]. `rows` (may be NULL) becomes the same rows as they are, for
+ * the caller to free. */
 static samc_status load_transposed(samc_loader *loader, const char *prefix, int64_t in, int64_t out,
-                                   samc_left *left, float **bias)
+                                   samc_left *left, float **bias, float **rows)
 {
     samc_status status = SAMC_OK;
     float *w = NULL, *ordered = NULL;
@@ -28,7 +29,11 @@ static samc_status load_transposed(samc_loader *loader, const char *prefix, int6
         for (int64_t o = 0; o < out; o++)
             for (int64_t i = 0; i < in; i++)
                 ordered[(tap * out + o) * in + i] = w[(i * out + o) * 4 + tap];
-    status = samc_left_new(loader->kernels, 4 * out, in, ordered, in, 1, left, loader->error);
+    SAMC_CHECK(samc_left_new(loader->kernels, 4 * out, in, ordered, in, 1, left, loader->error));
+    if (rows) {
+        *rows = ordered;
+        ordered = NULL;
+    }
 
 cleanup:
     free(w);
@@ -36,7 +41,28 @@ cleanup:
     return status;
 }
 
-samc_status samc_mask_decoder_load(samc_loader *loader, const samc_config *c,
+/* The up-scaling, and the transformer's mix, which its first layer is a part of. */
+static samc_status load_upscaling(samc_loader *loader, const float *pe, samc_mask_decoder *decoder)
+{
+    const int64_t e = decoder->config->embed_dim;
+    samc_status status = SAMC_OK;
+    float *rows = NULL;
+
+    SAMC_CHECK(load_transposed(loader, PREFIX "output_upscaling.0", e, e / 4, &decoder->up0,
+                               &decoder->bias0, &rows));
+    SAMC_CHECK(samc_loader_norm(loader, PREFIX "output_upscaling.1", e / 4, &decoder->up1));
+    SAMC_CHECK(load_transposed(loader, PREFIX "output_upscaling.3", e / 4, e / 8, &decoder->up3,
+                               &decoder->bias3, NULL));
+    if (!loader->look_only && loader->n_problems == 0)
+        status = samc_transformer_mix(loader->kernels, &decoder->transformer, pe, rows,
+                                      decoder->bias0, loader->error);
+
+cleanup:
+    free(rows);
+    return status;
+}
+
+samc_status samc_mask_decoder_load(samc_loader *loader, const samc_config *c, const float *pe,
                                    samc_mask_decoder *decoder)
 {
     const int64_t e = c->embed_dim;
@@ -48,11 +74,7 @@ samc_status samc_mask_decoder_load(samc_loader *loader, const samc_config *c,
     SAMC_TRY(samc_loader_values(loader, PREFIX, "mask_tokens.weight",
                                 (const int64_t[4]){c->mask_tokens, e}, &decoder->mask_tokens));
     SAMC_TRY(samc_transformer_load(loader, c, &decoder->transformer));
-    SAMC_TRY(load_transposed(loader, PREFIX "output_upscaling.0", e, e / 4, &decoder->up0,
-                             &decoder->bias0));
-    SAMC_TRY(samc_loader_norm(loader, PREFIX "output_upscaling.1", e / 4, &decoder->up1));
-    SAMC_TRY(load_transposed(loader, PREFIX "output_upscaling.3", e / 4, e / 8, &decoder->up3,
-                             &decoder->bias3));
+    SAMC_TRY(load_upscaling(loader, pe, decoder));
     for (int32_t i = 0; i < c->mask_tokens; i++) {
         char name[64];
 
@@ -77,6 +99,16 @@ void samc_mask_decoder_free(samc_mask_decoder *decoder)
     for (int32_t i = 0; i < SAMC_MAX_MASK_TOKENS; i++)
         samc_mlp_free(&decoder->hyper[i]);
     samc_mlp_free(&decoder->iou_head);
+}
+
+samc_image_kind samc_mask_decoder_kind(const samc_mask_decoder *decoder, int given, int64_t n)
+{
+    return samc_image_kind_of(&decoder->transformer, given, 1 + decoder->config->mask_tokens + n);
+}
+
+int64_t samc_mask_decoder_floats(const samc_mask_decoder *decoder, samc_image_kind kind, int64_t n)
+{
+    return samc_image_floats(&decoder->transformer, kind, 1 + decoder->config->mask_tokens + n);
 }
 
 samc_status samc_mlp_run(const samc_call *call, const samc_mlp *mlp, int64_t m, const float *x,
@@ -166,8 +198,8 @@ samc_status samc_mask_decoder_run(const samc_call *call, const samc_mask_decoder
     SAMC_CHECK(samc_arena_take(call->arena, (size_t)count, sizeof *two_way, &two_way, error));
     SAMC_CHECK(samc_arena_take(call->arena, (size_t)count, sizeof *first, &first, error));
     for (int64_t i = 0; i < count; i++) {
-        two_way[i] = (samc_two_way_prompt){outputs + prompts[i].n, prompts[i].image,
-                                           prompts[i].given};
+        two_way[i] = (samc_two_way_prompt){outputs + prompts[i].n, prompts[i].kind,
+                                           prompts[i].image};
         first[i] = rows;
         rows += two_way[i].n;
     }
@@ -198,13 +230,21 @@ cleanup:
 #define UPSCALE_COLUMNS 64
 
 typedef struct upscale_job {
-    const samc_kernels *kernels;
     const samc_mask_decoder *decoder;
-    samc_blocks blocks;
+    samc_cross cross;
+    const samc_shared_image *photo;
     const samc_upscaling *upscalings;
-    float *scratch; /* [lanes][scratch_size] */
+    samc_left **mixed;     /* [count]: what mixed images are up-scaled with; NULL for others */
+    float **mixed_scratch; /* [count] */
+    float *scratch;        /* [lanes][scratch_size] */
     int64_t scratch_size;
 } upscale_job;
+
+static samc_mix mix_of(const upscale_job *job, const samc_decoding *prompt)
+{
+    return samc_mix_at(&job->cross, 1 + job->decoder->config->mask_tokens + prompt->n,
+                       prompt->image);
+}
 
 /* Writes one row of the mask under `columns` tokens from `first` on: parts[x] (x < 4, `step` apart)
  * holds every token's x-th pixel. Tokens may go on in the next row of the grid. */
@@ -226,24 +266,49 @@ static void write_pixels(const upscale_job *job, int64_t first, int64_t columns,
     }
 }
 
-/* Tokens first..first+columns-1, channels `pitch` apart at x. */
-static void upscale_columns(const upscale_job *job, const samc_upscaling *u, int64_t first,
-                            int64_t columns, const float *x, float *scratch)
+/* a [E][UPSCALE_COLUMNS] = the first up-scaling of columns first..first+columns-1 of a block. Its
+ * bias, which is still to be added: [E / 4] for each of the four pixels, *bias_step apart. */
+static const float *upscale_once(const upscale_job *job, int64_t which, int64_t index,
+                                 int64_t first, int64_t columns, float *a, int64_t *bias_step)
 {
     const samc_mask_decoder *d = job->decoder;
-    const samc_kernels *k = job->kernels;
+    const samc_decoding *prompt = job->upscalings[which].prompt;
+    const int64_t pitch = job->cross.blocks.pitch, w = UPSCALE_COLUMNS;
+
+    *bias_step = 0;
+    if (prompt->kind == SAMC_IMAGE_MIXED) {
+        const samc_mix mix = mix_of(job, prompt);
+
+        samc_mix_upscale(&job->cross, &mix, &job->photo->mix, job->mixed[which], index, first,
+                         columns, a, w);
+        *bias_step = job->cross.e / 4;
+        return d->transformer.mix.up_bias;
+    }
+    samc_left_times(job->cross.kernels, &d->up0, columns,
+                    prompt->image + index * job->cross.e * pitch + first, pitch, a, w, 0);
+    return d->bias0;
+}
+
+/* Columns first..first+columns-1 of block `index` of upscaling `which`. */
+static void upscale_columns(const upscale_job *job, int64_t which, int64_t index, int64_t first,
+                            int64_t columns, float *scratch)
+{
+    const samc_mask_decoder *d = job->decoder;
+    const samc_upscaling *u = &job->upscalings[which];
+    const samc_kernels *k = job->cross.kernels;
     const int64_t e = d->config->embed_dim, once = e / 4, twice = e / 8, w = UPSCALE_COLUMNS;
     const int64_t side = 4 * (int64_t)d->config->grid, step = w;
     float *a = scratch;            /* [4 taps * E / 4][w] */
     float *b = a + e * w;          /* [4 taps * E / 8][w] of one of those taps */
     float *pixels = b + e / 2 * w; /* [masks][4 rows][4 columns][w] */
+    int64_t bias_step;
+    const float *bias = upscale_once(job, which, index, first, columns, a, &bias_step);
 
-    samc_left_times(k, &d->up0, columns, x, job->blocks.pitch, a, w, 0);
     for (int64_t tap = 0; tap < 4; tap++) {
         float *own = a + tap * once * w;
 
-        k->norm_columns(own, w, once, columns, d->bias0, d->up1.weight, d->up1.bias, NORM_EPS,
-                        SAMC_ACT_GELU);
+        k->norm_columns(own, w, once, columns, bias + tap * bias_step, d->up1.weight, d->up1.bias,
+                        NORM_EPS, SAMC_ACT_GELU);
         samc_left_times(k, &d->up3, columns, own, w, b, w, 0);
         for (int64_t fine = 0; fine < 4; fine++) {
             const int64_t y = tap / 2 * 2 + fine / 2, column = tap % 2 * 2 + fine % 2;
@@ -254,36 +319,75 @@ static void upscale_columns(const upscale_job *job, const samc_upscaling *u, int
     }
     for (int32_t i = 0; i < u->masks; i++)
         for (int64_t y = 0; y < 4; y++)
-            write_pixels(job, first, columns, y, pixels + (i * 4 + y) * 4 * step, step,
-                         u->logits + i * side * side);
+            write_pixels(job, index * job->cross.blocks.width + first, columns, y,
+                         pixels + (i * 4 + y) * 4 * step, step, u->logits + i * side * side);
 }
 
 static void upscale_tile(void *arg, int64_t tile, int32_t lane)
 {
     const upscale_job *job = arg;
-    const samc_blocks *blocks = &job->blocks;
-    const samc_upscaling *u = &job->upscalings[tile / blocks->count];
+    const samc_blocks *blocks = &job->cross.blocks;
     const int64_t index = tile % blocks->count, columns = samc_blocks_columns(blocks, index);
-    const float *x = u->image + index * job->decoder->config->embed_dim * blocks->pitch;
 
     for (int64_t j = 0; j < columns; j += UPSCALE_COLUMNS)
-        upscale_columns(job, u, index * blocks->width + j,
-                        columns - j < UPSCALE_COLUMNS ? columns - j : UPSCALE_COLUMNS, x + j,
+        upscale_columns(job, tile / blocks->count, index, j,
+                        columns - j < UPSCALE_COLUMNS ? columns - j : UPSCALE_COLUMNS,
                         job->scratch + lane * job->scratch_size);
 }
 
+static void mixed_tile(void *arg, int64_t i, int32_t lane)
+{
+    const upscale_job *job = arg;
+    const samc_decoding *prompt = job->upscalings[i].prompt;
+
+    (void)lane;
+    if (prompt->kind == SAMC_IMAGE_MIXED) {
+        const samc_mix mix = mix_of(job, prompt);
+
+        samc_mix_upscaling_begin(&job->cross, &job->decoder->transformer.mix, &mix, job->mixed[i],
+                                 job->mixed_scratch[i]);
+    }
+}
+
+/* Makes job->mixed; *flops becomes what the first up-scaling of all prompts costs. */
+static samc_status begin_mixed(const samc_call *call, upscale_job *job, int64_t count,
+                               double *flops, samc_error *error)
+{
+    const int64_t e = job->cross.e;
+
+    *flops = 0.0;
+    SAMC_TRY(samc_arena_take(call->arena, (size_t)count, sizeof *job->mixed, &job->mixed, error));
+    SAMC_TRY(samc_arena_take(call->arena, (size_t)count, sizeof *job->mixed_scratch,
+                             &job->mixed_scratch, error));
+    for (int64_t i = 0; i < count; i++) {
+        const samc_decoding *prompt = job->upscalings[i].prompt;
+        int64_t depth = e;
+
+        job->mixed[i] = NULL;
+        if (prompt->kind == SAMC_IMAGE_MIXED) {
+            SAMC_TRY(samc_mix_upscaling_take(&job->cross, mix_of(job, prompt).n, call->arena,
+                                             &job->mixed[i], &job->mixed_scratch[i], error));
+            depth = job->mixed[i]->k + 1;
+        }
+        *flops += 2.0 * (double)(job->cross.blocks.tokens * e * depth);
+    }
+    samc_threads_run(call->threads, count, mixed_tile, job);
+    return SAMC_OK;
+}
+
 samc_status samc_mask_decoder_upscale(const samc_call *call, const samc_mask_decoder *decoder,
-                                      int64_t count, const samc_upscaling *upscalings,
-                                      samc_error *error)
+                                      const samc_shared_image *photo, int64_t count,
+                                      const samc_upscaling *upscalings, samc_error *error)
 {
     const int64_t e = decoder->config->embed_dim;
     const samc_arena_mark mark = samc_arena_here(call->arena);
-    upscale_job job = {.kernels = call->kernels,
-                       .decoder = decoder,
-                       .blocks = samc_blocks_of(decoder->config),
+    upscale_job job = {.decoder = decoder,
+                       .cross = samc_transformer_cross(call->kernels, decoder->config, NULL),
+                       .photo = photo,
                        .upscalings = upscalings};
     samc_status status = SAMC_OK;
     int64_t most = 0, all = 0;
+    double flops;
 
     for (int64_t i = 0; i < count; i++) {
         most = upscalings[i].masks > most ? upscalings[i].masks : most;
@@ -292,11 +396,13 @@ samc_status samc_mask_decoder_upscale(const samc_call *call, const samc_mask_dec
     job.scratch_size = UPSCALE_COLUMNS * (e + e / 2 + 16 * most) + SAMC_LEFT_SLACK;
     SAMC_CHECK(samc_arena_take(call->arena, (size_t)samc_threads_count(call->threads),
                                (size_t)job.scratch_size * sizeof(float), &job.scratch, error));
-    samc_threads_run(call->threads, job.blocks.count * count, upscale_tile, &job);
-    /* [E][E] for each token, [E / 4][E / 2] for its 4 pixels, [E / 8][masks] for its 16 */
+    SAMC_CHECK(begin_mixed(call, &job, count, &flops, error));
+    samc_threads_run(call->threads, job.cross.blocks.count * count, upscale_tile, &job);
+    /* [E][E] or [E][2 R + 2] for each token, [E / 4][E / 2] for its 4 pixels, [E / 8][masks] for
+     * its 16 */
     samc_stopwatch_lap(
         call->stopwatch, "up-scaling",
-        2.0 * (double)(job.blocks.tokens * (count * (e * e + e * e / 2) + 2 * e * all)));
+        flops + 2.0 * (double)(job.cross.blocks.tokens * (count * (e * e / 2) + 2 * e * all)));
 
 cleanup:
     samc_arena_give_back(call->arena, mark);

@@ -23,9 +23,13 @@ typedef struct samc_mask_decoder {
     samc_mlp iou_head;                    /* E -> hidden -> hidden -> M */
 } samc_mask_decoder;
 
-/* Takes "mask_decoder.*" from the loader; `config` must outlive it. Call samc_mask_decoder_free in
- * every case. Errors: MEMORY. */
-samc_status samc_mask_decoder_load(samc_loader *loader, const samc_config *config,
+/* The kind of image that suits a prompt of n sparse tokens, and its floats. */
+samc_image_kind samc_mask_decoder_kind(const samc_mask_decoder *decoder, int given, int64_t n);
+int64_t samc_mask_decoder_floats(const samc_mask_decoder *decoder, samc_image_kind kind, int64_t n);
+
+/* Takes "mask_decoder.*" from the loader; `config` must outlive it. `pe` is the position encoding
+ * as blocks of E rows. Call samc_mask_decoder_free in every case. Errors: MEMORY. */
+samc_status samc_mask_decoder_load(samc_loader *loader, const samc_config *config, const float *pe,
                                    samc_mask_decoder *decoder);
 void samc_mask_decoder_free(samc_mask_decoder *decoder);
 
@@ -33,8 +37,8 @@ void samc_mask_decoder_free(samc_mask_decoder *decoder);
 typedef struct samc_decoding {
     int64_t n;           /* sparse tokens */
     const float *sparse; /* [n][E] */
-    float *image;        /* blocks of E rows, see samc_two_way_prompt */
-    int given;
+    samc_image_kind kind;
+    float *image; /* [samc_image_floats] of its 1 + M + n tokens, see samc_two_way_prompt */
     float *iou;   /* [M]: out, of all masks */
     float *hyper; /* [count][E / 8]: out, of the masks asked for */
 } samc_decoding;
@@ -46,19 +50,19 @@ samc_status samc_mask_decoder_run(const samc_call *call, const samc_mask_decoder
                                   int32_t masks, int64_t count, const samc_decoding *prompts,
                                   samc_error *error);
 
-/* One up-scaling: image as the transformer leaves it, hyper [masks][E / 8] -> logits
+/* One up-scaling: prompt->image as samc_mask_decoder_run leaves it, hyper [masks][E / 8] -> logits
  * [masks][L][L]; at least one mask. */
 typedef struct samc_upscaling {
     int32_t masks;
-    const float *image;
+    const samc_decoding *prompt;
     const float *hyper;
     float *logits;
 } samc_upscaling;
 
-/* `count` of them. Errors: MEMORY. */
+/* `count` of them; `photo` is what the prompts were run with. Errors: MEMORY. */
 samc_status samc_mask_decoder_upscale(const samc_call *call, const samc_mask_decoder *decoder,
-                                      int64_t count, const samc_upscaling *upscalings,
-                                      samc_error *error);
+                                      const samc_shared_image *photo, int64_t count,
+                                      const samc_upscaling *upscalings, samc_error *error);
 
 /* An MLP with ReLU between its layers: x [m][in] -> y [m][out]. Errors: MEMORY. */
 samc_status samc_mlp_run(const samc_call *call, const samc_mlp *mlp, int64_t m, const float *x,

@@ -17,7 +17,8 @@ static samc_status load(samc_loader *loader, samc_model *m)
         SAMC_TRY(samc_image_encoder_load(loader, &m->config, &m->image_encoder));
     memcpy(m->config.encoder_hash, loader->hash, sizeof loader->hash);
     SAMC_TRY(samc_prompt_encoder_load(loader, &m->config, &m->prompt_encoder));
-    SAMC_TRY(samc_mask_decoder_load(loader, &m->config, &m->mask_decoder));
+    SAMC_TRY(
+        samc_mask_decoder_load(loader, &m->config, m->prompt_encoder.dense_pe, &m->mask_decoder));
     return samc_loader_finish(loader);
 }
 

@@ -90,22 +90,43 @@ void samc_transformer_free(samc_transformer *transformer)
     free(transformer->blocks);
     samc_look_free(&transformer->final_attention);
     samc_norm_free(&transformer->norm_final);
+    samc_mix_weights_free(&transformer->mix);
+}
+
+samc_cross samc_transformer_cross(const samc_kernels *kernels, const samc_config *c,
+                                  const float *pe)
+{
+    return (samc_cross){kernels,      samc_blocks_of(c), c->embed_dim,
+                        c->cross_dim, c->decoder_heads,  pe};
+}
+
+samc_status samc_transformer_mix(const samc_kernels *kernels, samc_transformer *transformer,
+                                 const float *pe, const float *up, const float *up_bias,
+                                 samc_error *error)
+{
+    const samc_cross cross = samc_transformer_cross(kernels, transformer->config, pe);
+    const samc_two_way_block *blocks = transformer->blocks;
+
+    if (transformer->config->decoder_depth != 2)
+        return SAMC_OK;
+    const samc_mix_source source = {.look1 = &blocks[1].token_to_image,
+                                    .look2 = &transformer->final_attention,
+                                    .reply0 = &blocks[0].image_to_token,
+                                    .reply1 = &blocks[1].image_to_token,
+                                    .norm0 = &blocks[0].norm4,
+                                    .norm1 = &blocks[1].norm4,
+                                    .up = up,
+                                    .up_bias = up_bias};
+    SAMC_TRY(samc_mix_weights_make(&cross, &source, &transformer->mix, error));
+    transformer->mixes = 1;
+    return SAMC_OK;
 }
 
 /* ------------------------------------------------------------------------- what a photo shares */
 
-static samc_cross cross_of(const samc_call *call, const samc_transformer *transformer,
-                           const float *pe)
-{
-    const samc_config *c = transformer->config;
-
-    return (samc_cross){call->kernels, samc_blocks_of(c), c->embed_dim,
-                        c->cross_dim,  c->decoder_heads,  pe};
-}
-
 typedef struct photo_job {
     const samc_cross *cross;
-    const samc_two_way_block *first;
+    const samc_transformer *transformer;
     const samc_shared_image *photo;
     float *images; /* [lanes] blocks */
     const samc_cross_scratch *scratch;
@@ -115,11 +136,15 @@ static void photo_tile(void *arg, int64_t index, int32_t lane)
 {
     const photo_job *job = arg;
     const samc_cross *c = job->cross;
+    const samc_two_way_block *first = &job->transformer->blocks[0];
     float *x = job->images + lane * (c->e * c->blocks.pitch + SAMC_LEFT_SLACK);
 
     samc_blocks_from_planes(&c->blocks, index, c->e, job->photo->planes, job->photo->no_mask, x);
-    samc_shared_block(c, &job->first->token_to_image, &job->first->image_to_token, index, x,
+    samc_shared_block(c, &first->token_to_image, &first->image_to_token, index, x,
                       &job->scratch[lane], &job->photo->projections);
+    if (job->transformer->mixes)
+        samc_mix_photo_block(c, &job->transformer->mix, index, x, &job->scratch[lane],
+                             &job->photo->mix);
 }
 
 /* [lanes] for prompts of at most n tokens. */
@@ -137,7 +162,7 @@ static samc_status take_scratch(const samc_call *call, const samc_cross *cross, 
 samc_status samc_shared_image_project(const samc_call *call, const samc_transformer *transformer,
                                       const float *pe, samc_shared_image *photo, samc_error *error)
 {
-    const samc_cross cross = cross_of(call, transformer, pe);
+    const samc_cross cross = samc_transformer_cross(call->kernels, transformer->config, pe);
     const samc_arena_mark mark = samc_arena_here(call->arena);
     const size_t blocks = (size_t)samc_blocks_floats(&cross.blocks, cross.inner);
     const size_t rows = (size_t)(cross.blocks.tokens * cross.inner + SAMC_LEFT_SLACK);
@@ -147,29 +172,36 @@ samc_status samc_shared_image_project(const samc_call *call, const samc_transfor
     float *images = NULL;
 
     *p = (samc_shared_projections){NULL, NULL, NULL};
+    photo->mix = (samc_mix_photo){NULL, NULL, NULL};
     SAMC_CHECK(samc_alloc_zero(blocks, sizeof *p->keys, &p->keys, error));
     SAMC_CHECK(samc_alloc_zero(blocks, sizeof *p->queries, &p->queries, error));
     SAMC_CHECK(samc_alloc_zero(rows, sizeof *p->values, &p->values, error));
+    if (transformer->mixes)
+        SAMC_CHECK(samc_mix_photo_new(&cross, &photo->mix, error));
     SAMC_CHECK(take_scratch(call, &cross, 0, &scratch, error));
     SAMC_CHECK(samc_arena_take(
         call->arena, (size_t)samc_threads_count(call->threads),
         (size_t)(cross.e * cross.blocks.pitch + SAMC_LEFT_SLACK) * sizeof *images, &images, error));
-    photo_job job = {&cross, &transformer->blocks[0], photo, images, scratch};
+    photo_job job = {&cross, transformer, photo, images, scratch};
     samc_threads_run(call->threads, cross.blocks.count, photo_tile, &job);
-    samc_stopwatch_lap(call->stopwatch, "decoder's first layer",
-                       6.0 * (double)(cross.blocks.tokens * cross.inner * cross.e));
+    /* three projections of layer 0, eight of the mix, and the up-scaling */
+    samc_stopwatch_lap(call->stopwatch, "decoder's share of the photo",
+                       2.0 * (double)(cross.blocks.tokens * cross.e *
+                                      (cross.inner * (transformer->mixes ? 11 : 3) +
+                                       (transformer->mixes ? cross.e : 0))));
 
 cleanup:
     samc_arena_give_back(call->arena, mark);
     return status;
 }
 
-size_t samc_shared_image_bytes(const samc_config *config)
+size_t samc_shared_image_bytes(const samc_transformer *transformer)
 {
-    const samc_blocks blocks = samc_blocks_of(config);
-    const int64_t values = blocks.tokens * config->cross_dim + SAMC_LEFT_SLACK;
+    const samc_cross c = samc_transformer_cross(NULL, transformer->config, NULL);
+    const int64_t values = c.blocks.tokens * c.inner + SAMC_LEFT_SLACK;
 
-    return (size_t)(2 * samc_blocks_floats(&blocks, config->cross_dim) + values) * sizeof(float);
+    return (size_t)(2 * samc_blocks_floats(&c.blocks, c.inner) + values) * sizeof(float) +
+           (transformer->mixes ? samc_mix_photo_bytes(&c) : 0);
 }
 
 void samc_shared_image_free(samc_shared_image *photo)
@@ -178,6 +210,23 @@ void samc_shared_image_free(samc_shared_image *photo)
     free(photo->projections.queries);
     free(photo->projections.values);
     photo->projections = (samc_shared_projections){NULL, NULL, NULL};
+    samc_mix_photo_free(&photo->mix);
+}
+
+samc_image_kind samc_image_kind_of(const samc_transformer *transformer, int given, int64_t n)
+{
+    const samc_cross c = samc_transformer_cross(NULL, transformer->config, NULL);
+
+    if (given)
+        return SAMC_IMAGE_GIVEN;
+    return transformer->mixes && samc_mix_pays(&c, n) ? SAMC_IMAGE_MIXED : SAMC_IMAGE_OF_PHOTO;
+}
+
+int64_t samc_image_floats(const samc_transformer *transformer, samc_image_kind kind, int64_t n)
+{
+    const samc_cross c = samc_transformer_cross(NULL, transformer->config, NULL);
+
+    return kind == SAMC_IMAGE_MIXED ? samc_mix_floats(&c, n) : samc_blocks_floats(&c.blocks, c.e);
 }
 
 /* ------------------------------------------------------------------------- the image side */
@@ -189,10 +238,11 @@ typedef struct image_pass {
     int64_t count;
     const samc_two_way_prompt *prompts;
     const samc_shared_image *photo;
-    const samc_reply *replies; /* [count], or NULL */
-    const samc_norm *norm;     /* after the reply */
-    int unmade;                /* images that are not given do not hold the photo yet */
-    const samc_look *looks;    /* [count] */
+    const samc_reply *replies;  /* [count], or NULL */
+    const samc_norm *norm;      /* after the reply */
+    int unmade;                 /* images that are not given do not hold the photo yet */
+    const samc_look *looks;     /* [count] */
+    const samc_mix_pass *mixes; /* [count]: of mixed images, for which there is neither */
     const samc_cross_scratch *scratch;
 } image_pass;
 
@@ -207,8 +257,15 @@ static void image_tile(void *arg, int64_t tile, int32_t lane)
     const samc_cross_scratch *scratch = &pass->scratch[lane];
     float *x = prompt->image + index * c->e * c->blocks.pitch;
 
+    if (pass->replies && prompt->kind == SAMC_IMAGE_MIXED) {
+        const samc_mix mix = samc_mix_at(c, prompt->n, prompt->image);
+
+        samc_mix_block(c, &pass->mixes[p], &mix, &pass->photo->projections, &pass->photo->mix,
+                       NORM_EPS, index, scratch);
+        return;
+    }
     if (pass->replies) {
-        if (pass->unmade && !prompt->given)
+        if (pass->unmade && prompt->kind == SAMC_IMAGE_OF_PHOTO)
             samc_blocks_from_planes(&c->blocks, index, c->e, pass->photo->planes,
                                     pass->photo->no_mask, x);
         samc_reply_block(c, &pass->replies[p], index, x, scratch);
@@ -236,9 +293,10 @@ typedef struct two_way {
     float *q, *k, *v;      /* [rows][E or I] */
     float *reply_k;        /* [rows][I]: what the image will look at */
     float *reply_v;
-    float *hidden;       /* [rows][decoder_mlp] */
-    samc_reply *replies; /* [count] */
-    samc_look *looks;    /* [count] */
+    float *hidden;        /* [rows][decoder_mlp] */
+    samc_reply *replies;  /* [count], or NULL before the first reply */
+    samc_look *looks;     /* [count] */
+    samc_mix_pass *mixes; /* [count]: in place of both where an image is mixed */
     const samc_cross_scratch *scratch;
     samc_error *error;
 } two_way;
@@ -300,13 +358,26 @@ static samc_status self_attention(const two_way *w, const samc_two_way_block *bl
     return SAMC_OK;
 }
 
+/* 1: prompt i is looked at through mixes[i]. */
+static int is_mixed(const two_way *w, int64_t i)
+{
+    return w->replies && w->prompts[i].kind == SAMC_IMAGE_MIXED;
+}
+
 /* Prompts from one side to the other, each on one thread. */
 static void begin_tile(void *arg, int64_t i, int32_t lane)
 {
     const two_way *w = arg;
+    const samc_two_way_prompt *prompt = &w->prompts[i];
     const int64_t at = w->first[i] * w->cross->inner;
 
     (void)lane;
+    if (is_mixed(w, i)) {
+        const samc_mix mix = samc_mix_at(w->cross, prompt->n, prompt->image);
+
+        samc_mix_begin(w->cross, &w->mixes[i], &mix, w->reply_k + at, w->reply_v + at, w->q + at);
+        return;
+    }
     samc_look_begin(w->cross, &w->looks[i], w->q + at);
     if (w->replies)
         samc_reply_begin(w->cross, &w->replies[i], w->reply_k + at, w->reply_v + at);
@@ -315,9 +386,70 @@ static void begin_tile(void *arg, int64_t i, int32_t lane)
 static void end_tile(void *arg, int64_t i, int32_t lane)
 {
     const two_way *w = arg;
+    const samc_two_way_prompt *prompt = &w->prompts[i];
+    float *out = w->q + w->first[i] * w->cross->inner;
 
     (void)lane;
-    samc_look_end(w->cross, &w->looks[i], w->q + w->first[i] * w->cross->inner);
+    if (is_mixed(w, i)) {
+        const samc_mix mix = samc_mix_at(w->cross, prompt->n, prompt->image);
+
+        samc_mix_end(w->cross, &w->mixes[i], &mix, out);
+    } else {
+        samc_look_end(w->cross, &w->looks[i], out);
+    }
+}
+
+/* Takes what the prompts need to meet the image: the reply of layer `index` - 1, if there is one,
+ * and `look`. */
+static samc_status take_meeting(two_way *w, int32_t index, const samc_look_weights *look)
+{
+    samc_arena *arena = w->call->arena;
+    const size_t count = (size_t)w->count;
+
+    w->replies = NULL;
+    SAMC_TRY(samc_arena_take(arena, count, sizeof *w->looks, &w->looks, w->error));
+    SAMC_TRY(samc_arena_take(arena, count, sizeof *w->mixes, &w->mixes, w->error));
+    if (index)
+        SAMC_TRY(samc_arena_take(arena, count, sizeof *w->replies, &w->replies, w->error));
+    for (int64_t i = 0; i < w->count; i++) {
+        const samc_two_way_prompt *prompt = &w->prompts[i];
+        const samc_shared_projections *photo = prompt->kind == SAMC_IMAGE_GIVEN
+                                                   ? NULL
+                                                   : &w->photo->projections;
+
+        if (is_mixed(w, i)) {
+            SAMC_TRY(samc_mix_pass_take(w->cross, &w->transformer->mix, index - 1, prompt->n, arena,
+                                        &w->mixes[i], w->error));
+            continue;
+        }
+        SAMC_TRY(samc_look_take(w->cross, look, index == 0 ? photo : NULL, prompt->n, arena,
+                                &w->looks[i], w->error));
+        if (index)
+            SAMC_TRY(samc_reply_take(w->cross, &w->transformer->blocks[index - 1].image_to_token,
+                                     index == 1 ? photo : NULL, prompt->n, arena, &w->replies[i],
+                                     w->error));
+    }
+    return SAMC_OK;
+}
+
+/* Operations of a meeting: on the image's side, and of its beginnings and ends. */
+static double meeting_flops(const two_way *w, double *ends)
+{
+    double flops = 0.0, one;
+
+    *ends = 0.0;
+    for (int64_t i = 0; i < w->count; i++) {
+        if (is_mixed(w, i)) {
+            flops += samc_mix_flops(w->cross, &w->mixes[i], w->prompts[i].n, &one);
+            *ends += one;
+            continue;
+        }
+        flops += samc_look_flops(w->cross, &w->looks[i], &one);
+        *ends += one;
+        flops += w->replies ? samc_reply_flops(w->cross, &w->replies[i], &one) : 0.0;
+        *ends += w->replies ? one : 0.0;
+    }
+    return flops;
 }
 
 /* The image replies to layer `index` - 1, whose tokens are in reply_k and reply_v, then the tokens
@@ -328,37 +460,18 @@ static samc_status meet_image(two_way *w, int32_t index, const samc_look_weights
     const samc_two_way_block *before = index ? &w->transformer->blocks[index - 1] : NULL;
     const samc_arena_mark mark = samc_arena_here(w->call->arena);
     samc_status status = SAMC_OK;
-    double flops = 0.0, ends = 0.0, one;
+    double flops, ends;
 
     add_position(w);
     SAMC_CHECK(project(w, &look->q, w->sum, NULL, w->q));
-    w->replies = NULL;
-    SAMC_CHECK(
-        samc_arena_take(w->call->arena, (size_t)w->count, sizeof *w->looks, &w->looks, w->error));
-    if (before)
-        SAMC_CHECK(samc_arena_take(w->call->arena, (size_t)w->count, sizeof *w->replies,
-                                   &w->replies, w->error));
-    for (int64_t i = 0; i < w->count; i++) {
-        const samc_shared_projections *photo = w->prompts[i].given ? NULL : &w->photo->projections;
-
-        SAMC_CHECK(samc_look_take(w->cross, look, index == 0 ? photo : NULL, w->prompts[i].n,
-                                  w->call->arena, &w->looks[i], w->error));
-        if (before)
-            SAMC_CHECK(samc_reply_take(w->cross, &before->image_to_token, index == 1 ? photo : NULL,
-                                       w->prompts[i].n, w->call->arena, &w->replies[i], w->error));
-    }
+    SAMC_CHECK(take_meeting(w, index, look));
     samc_threads_run(w->call->threads, w->count, begin_tile, w);
     lap(w, "projections of tokens", 2.0 * (double)(w->rows * look->q.n * look->q.k));
-    image_pass pass = {w->cross,   w->count,   w->prompts,
-                       w->photo,   w->replies, before ? &before->norm4 : NULL,
-                       index == 1, w->looks,   w->scratch};
+    image_pass pass = {
+        w->cross,   w->count, w->prompts, w->photo,  w->replies, before ? &before->norm4 : NULL,
+        index == 1, w->looks, w->mixes,   w->scratch};
     samc_threads_run(w->call->threads, w->cross->blocks.count * w->count, image_tile, &pass);
-    for (int64_t i = 0; i < w->count; i++) {
-        flops += samc_look_flops(w->cross, &w->looks[i], &one);
-        ends += one;
-        flops += before ? samc_reply_flops(w->cross, &w->replies[i], &one) : 0.0;
-        ends += before ? one : 0.0;
-    }
+    flops = meeting_flops(w, &ends);
     lap(w, before ? "image and tokens" : "tokens to image", flops);
     samc_threads_run(w->call->threads, w->count, end_tile, w);
     SAMC_CHECK(project(w, &look->out, w->q, w->tokens, w->tokens));
@@ -401,7 +514,7 @@ samc_status samc_transformer_run(const samc_call *call, const samc_transformer *
                                  samc_error *error)
 {
     const samc_config *c = transformer->config;
-    const samc_cross cross = cross_of(call, transformer, pe);
+    const samc_cross cross = samc_transformer_cross(call->kernels, transformer->config, pe);
     const samc_arena_mark mark = samc_arena_here(call->arena);
     const int64_t wide = cross.inner > cross.e ? cross.inner : cross.e;
     two_way w = {.call = call,

@@ -305,26 +305,27 @@ static samc_status search_group(pool *p, const double *points, int64_t count,
         int32_t chosen;
 
         if (p->count + (size_t)masks > POOL_MASKS) {
-            SAMC_TRY(
-                samc_mask_decoder_upscale(s->call, &s->model->mask_decoder, n, upscalings, error));
+            SAMC_TRY(samc_mask_decoder_upscale(s->call, &s->model->mask_decoder,
+                                               &s->embedding->photo, n, upscalings, error));
             n = 0;
             SAMC_TRY(drain(p, found, error));
         }
         chosen = choose(p, &decodings[i], masks, point);
         if (!chosen)
             continue;
-        upscalings[n++] = (samc_upscaling){chosen, decodings[i].image, decodings[i].hyper,
+        upscalings[n++] = (samc_upscaling){chosen, &decodings[i], decodings[i].hyper,
                                            p->low_res + (int64_t)p->count * map};
         p->count += (size_t)chosen;
     }
-    return samc_mask_decoder_upscale(s->call, &s->model->mask_decoder, n, upscalings, error);
+    return samc_mask_decoder_upscale(s->call, &s->model->mask_decoder, &s->embedding->photo, n,
+                                     upscalings, error);
 }
 
 samc_status samc_search_run(const samc_search *search, const double *points, size_t n,
                             samc_candidates *found, samc_error *error)
 {
     const size_t batch = (size_t)search->options->points_per_batch;
-    const size_t group = (size_t)samc_decode_group(&search->model->config);
+    const size_t group = (size_t)samc_decode_group(search->model);
     const samc_arena_mark mark = samc_arena_here(search->call->arena);
     samc_status status = SAMC_OK;
     size_t told = 0;

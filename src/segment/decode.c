@@ -42,14 +42,16 @@ static samc_status sparse_tokens(const decode_job *job, const samc_prompt *promp
 }
 
 /* Prompts are computed in groups: the tokens of a group pass through the weights together, and
- * the images of a group stay in an L3 between one layer and the next. */
-#define GROUP_BYTES ((int64_t)16 << 20)
+ * the images of a group, 2 MiB each for a click on an official model, stay in an L3 between one
+ * layer and the next. */
+#define GROUP_BYTES ((int64_t)32 << 20)
 #define GROUP_MOST 32
 
-int64_t samc_decode_group(const samc_config *config)
+int64_t samc_decode_group(const samc_model *model)
 {
-    const samc_blocks blocks = samc_blocks_of(config);
-    const int64_t image = samc_blocks_floats(&blocks, config->embed_dim) * (int64_t)sizeof(float);
+    const samc_mask_decoder *decoder = &model->mask_decoder;
+    const samc_image_kind kind = samc_mask_decoder_kind(decoder, 0, 2);
+    const int64_t image = samc_mask_decoder_floats(decoder, kind, 2) * (int64_t)sizeof(float);
     const int64_t fit = GROUP_BYTES / image;
 
     return fit < 1 ? 1 : fit > GROUP_MOST ? GROUP_MOST : fit;
@@ -81,13 +83,12 @@ samc_status samc_decode(const samc_call *call, const samc_model *model,
 {
     const decode_job job = {call, model, embedding, error};
     const samc_blocks blocks = samc_blocks_of(&model->config);
-    const int64_t e = embedding->channels, floats = samc_blocks_floats(&blocks, e);
+    const samc_mask_decoder *decoder = &model->mask_decoder;
+    const int64_t e = embedding->channels;
     samc_decoding *all;
-    float *images, *hyper, *iou;
+    float *hyper, *iou;
 
     SAMC_TRY(samc_arena_take(call->arena, (size_t)count, sizeof *all, &all, error));
-    SAMC_TRY(
-        samc_arena_take(call->arena, (size_t)(count * floats), sizeof *images, &images, error));
     SAMC_TRY(samc_arena_take(call->arena, (size_t)(count * masks * e / 8), sizeof *hyper, &hyper,
                              error));
     SAMC_TRY(samc_arena_take(call->arena, (size_t)count, SAMC_MAX_MASK_TOKENS * sizeof *iou, &iou,
@@ -97,17 +98,19 @@ samc_status samc_decode(const samc_call *call, const samc_model *model,
         samc_decoding *d = &all[i];
         float *sparse = NULL;
 
-        *d = (samc_decoding){.image = images + i * floats,
-                             .given = prompt->mask_input != NULL,
-                             .iou = iou + i * SAMC_MAX_MASK_TOKENS,
+        *d = (samc_decoding){.iou = iou + i * SAMC_MAX_MASK_TOKENS,
                              .hyper = hyper + i * masks * (e / 8)};
         SAMC_TRY(sparse_tokens(&job, prompt, &d->n, &sparse));
         d->sparse = sparse;
-        if (d->given)
+        d->kind = samc_mask_decoder_kind(decoder, prompt->mask_input != NULL, d->n);
+        SAMC_TRY(samc_arena_take(call->arena,
+                                 (size_t)samc_mask_decoder_floats(decoder, d->kind, d->n),
+                                 sizeof *d->image, &d->image, error));
+        if (d->kind == SAMC_IMAGE_GIVEN)
             SAMC_TRY(dense_image(&job, &blocks, prompt, d->image));
     }
     samc_stopwatch_lap(call->stopwatch, "prompt", 0.0);
     *decodings = all;
-    return samc_mask_decoder_run(call, &model->mask_decoder, model->prompt_encoder.dense_pe,
-                                 &embedding->photo, first, masks, count, all, error);
+    return samc_mask_decoder_run(call, decoder, model->prompt_encoder.dense_pe, &embedding->photo,
+                                 first, masks, count, all, error);
 }

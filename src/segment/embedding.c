@@ -41,7 +41,8 @@ size_t samc_embedding_bytes(const samc_model *model)
     const samc_config *c = &model->config;
     const size_t floats = (size_t)c->grid * (size_t)c->grid * (size_t)c->embed_dim;
 
-    return sizeof(samc_embedding) + floats * sizeof(float) + samc_shared_image_bytes(c);
+    return sizeof(samc_embedding) + floats * sizeof(float) +
+           samc_shared_image_bytes(&model->mask_decoder.transformer);
 }
 
 void samc_embedding_free(samc_embedding *embedding)

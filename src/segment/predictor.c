@@ -156,11 +156,11 @@ static samc_status decode_group(const predict_job *job, const samc_prompt *promp
     for (int64_t i = 0; i < count; i++) {
         memcpy(masks->predicted_iou + (first + i) * n_masks, decodings[i].iou + first_mask,
                (size_t)n_masks * sizeof(float));
-        upscalings[i] = (samc_upscaling){n_masks, decodings[i].image, decodings[i].hyper,
+        upscalings[i] = (samc_upscaling){n_masks, &decodings[i], decodings[i].hyper,
                                          masks->low_res_logits + (first + i) * n_masks * low * low};
     }
-    return samc_mask_decoder_upscale(&job->call, &job->model->mask_decoder, count, upscalings,
-                                     job->error);
+    return samc_mask_decoder_upscale(&job->call, &job->model->mask_decoder, &job->embedding->photo,
+                                     count, upscalings, job->error);
 }
 
 static samc_status predict_group(const predict_job *job, const samc_prompt *prompts, int64_t first,
@@ -232,7 +232,7 @@ samc_status samc_predict(samc_context *context, const samc_model *model,
     answer.height = embedding->frame.height;
     answer.low_res_size = samc_config_low_res(&model->config);
     SAMC_CHECK(own_all(&answer, options, error));
-    group = (size_t)samc_decode_group(&model->config);
+    group = (size_t)samc_decode_group(model);
     job = (predict_job){{model->kernels, context->threads, arena, context->stopwatch},
                         model,
                         embedding,

@@ -24,7 +24,7 @@ def encoder_products():
         "norm2, mlp": DEPTH * TOKENS * 2 * DIM * MLP,
         "neck": TOKENS * EMBED * (DIM + 9 * EMBED),
         "transpose": 0,
-        "decoder's first layer": 3 * TOKENS * EMBED * INNER,
+        "decoder's share of the photo": TOKENS * EMBED * (11 * INNER + EMBED),
     }
 
 

@@ -382,13 +382,33 @@ static samc_shared_image photo_of(const char *name)
     return shared;
 }
 
-/* All prompts of one golden case in one call, with their images given or taken from the photo. */
-static void check_transformer(const char *name, int detailed, const samc_shared_image *shared)
+/* Mixed images have no "src" to look at: their masks are. */
+static void check_mixed(const char *name, const samc_shared_image *shared, int64_t count,
+                        int64_t sparse, const samc_two_way_prompt *prompts)
+{
+    const int64_t map = t.masks * t.low * t.low;
+    float *logits = take_floats(count * map), *hyper = floats(want(name, "hyper"));
+
+    for (int64_t p = 0; p < count; p++) {
+        const samc_decoding one = {.n = sparse, .kind = prompts[p].kind, .image = prompts[p].image};
+
+        OK(samc_mask_decoder_upscale(&t.call, &t.model->mask_decoder, shared, 1,
+                                     &(samc_upscaling){(int32_t)t.masks, &one,
+                                                       hyper + p * t.masks * (t.e / 8),
+                                                       logits + p * map},
+                                     &error));
+    }
+    same(name, "low_res", logits, want(name, "low_res"));
+}
+
+/* All prompts of one golden case in one call, with their images given, taken from the photo or
+ * mixed. */
+static void check_transformer(const char *name, int detailed, samc_image_kind kind,
+                              const samc_shared_image *shared)
 {
     const samc_mask_decoder *decoder = &t.model->mask_decoder;
     const samc_tensor *hs = want(name, "hs"), *sparse = find(name, "sparse");
     const int64_t n = hs->shape[1], given = n - 1 - t.masks, count = hs->shape[0];
-    const samc_blocks blocks = samc_blocks_of(&t.model->config);
     const float *prompt = sparse ? floats(sparse) : NULL;
     float *all = take_floats(count * n * t.e);
     samc_two_way_prompt prompts[MAX_PROMPTS];
@@ -396,9 +416,10 @@ static void check_transformer(const char *name, int detailed, const samc_shared_
     for (int64_t p = 0; p < count; p++) {
         float *tokens = all + p * n * t.e;
 
-        prompts[p] = (samc_two_way_prompt){n, NULL, !shared};
-        prompts[p].image = shared ? take_floats(samc_blocks_floats(&blocks, t.e))
-                                  : blocks_of(image_of(name, p));
+        prompts[p] = (samc_two_way_prompt){n, kind, NULL};
+        prompts[p].image = kind == SAMC_IMAGE_GIVEN
+                               ? blocks_of(image_of(name, p))
+                               : take_floats(samc_image_floats(&decoder->transformer, kind, n));
         memcpy(tokens, decoder->iou_token, (size_t)t.e * sizeof *tokens);
         memcpy(tokens + t.e, decoder->mask_tokens, (size_t)(t.masks * t.e) * sizeof *tokens);
         if (prompt)
@@ -408,7 +429,9 @@ static void check_transformer(const char *name, int detailed, const samc_shared_
     OK(samc_transformer_run(&t.call, &decoder->transformer, t.model->prompt_encoder.dense_pe,
                             shared, count, prompts, all, &error));
     same(name, "hs", all, hs);
-    if (detailed)
+    if (detailed && kind == SAMC_IMAGE_MIXED)
+        check_mixed(name, shared, count, given, prompts);
+    else if (detailed)
         same(name, "src", rows_of(prompts[count - 1].image), want(name, "src"));
 }
 
@@ -416,11 +439,12 @@ static void test_transformer(void **state)
 {
     (void)state;
     for (size_t i = 0; i < CASES; i++) {
-        check_transformer(cases[i].name, cases[i].detailed, NULL);
+        check_transformer(cases[i].name, cases[i].detailed, SAMC_IMAGE_GIVEN, NULL);
         if (want(cases[i].name, "dense")->n_dims == 1) {
             samc_shared_image shared = photo_of(cases[i].name);
 
-            check_transformer(cases[i].name, cases[i].detailed, &shared);
+            check_transformer(cases[i].name, cases[i].detailed, SAMC_IMAGE_OF_PHOTO, &shared);
+            check_transformer(cases[i].name, cases[i].detailed, SAMC_IMAGE_MIXED, &shared);
             samc_shared_image_free(&shared);
         }
     }
@@ -462,19 +486,22 @@ static void test_upscale(void **state)
 
         if (!cases[i].detailed)
             continue;
-        const float *src = blocks_of(floats(want(name, "src")));
+        const samc_decoding src = {.kind = SAMC_IMAGE_GIVEN,
+                                   .image = blocks_of(floats(want(name, "src")))};
         float *logits = take_floats((width > t.masks ? width : t.masks) * t.low * t.low);
         float *identity = take_floats(width * width);
 
         /* the identity in place of the hyper-networks' answer gives the upscaled map itself */
         for (int64_t j = 0; j < width * width; j++)
             identity[j] = j / width == j % width ? 1.0f : 0.0f;
-        OK(samc_mask_decoder_upscale(
-            &t.call, decoder, 1, &(samc_upscaling){(int32_t)width, src, identity, logits}, &error));
+        OK(samc_mask_decoder_upscale(&t.call, decoder, NULL, 1,
+                                     &(samc_upscaling){(int32_t)width, &src, identity, logits},
+                                     &error));
         same(name, "upscaled", logits, want(name, "upscaled"));
         OK(samc_mask_decoder_upscale(
-            &t.call, decoder, 1,
-            &(samc_upscaling){(int32_t)t.masks, src, floats(want(name, "hyper")), logits}, &error));
+            &t.call, decoder, NULL, 1,
+            &(samc_upscaling){(int32_t)t.masks, &src, floats(want(name, "hyper")), logits},
+            &error));
         same(name, "low_res", logits, want(name, "low_res"));
     }
 }

@@ -149,6 +149,21 @@ static void bench_gelu_product(desk *d)
     d->call.kernels->gelu_product(d->a, 64, 32, 64, d->b, d->d, 3, d->c, 1024);
 }
 
+static void bench_dot_columns(desk *d)
+{
+    d->call.kernels->dot_columns(d->a, d->b, 272, 112, 256, d->d, d->c, d->c);
+}
+
+static void bench_scale_columns(desk *d)
+{
+    d->call.kernels->scale_columns(d->c, 272, 112, 256, d->a);
+}
+
+static void bench_blend_columns(desk *d)
+{
+    d->call.kernels->blend_columns(d->a, d->b, 272, 128, 256, d->d, d->c, 272);
+}
+
 static void bench_transpose(desk *d)
 {
     d->call.kernels->transpose(d->a, 272, 56, 256, d->c, 80);
@@ -251,6 +266,9 @@ static const bench_item items[] = {
     {"norm_columns", "256 x 256", bench_norm_columns, 4, 256 * 256, "G values/s"},
     {"norm_columns", "64 x 64, GELU", bench_norm_gelu_columns, 40, 64 * 64, "G values/s"},
     {"gelu_product", "32 x 64, 3 products", bench_gelu_product, 100, 32 * 64, "G values/s"},
+    {"dot_columns", "112 x 256", bench_dot_columns, 10, 112 * 256, "G values/s"},
+    {"scale_columns", "112 x 256", bench_scale_columns, 10, 112 * 256, "G values/s"},
+    {"blend_columns", "128 x 256", bench_blend_columns, 10, 128 * 256, "G values/s"},
     {"interpolate", "1500 from 1024", bench_interpolate, 40, 1500, "G values/s"},
     {"transpose", "56 x 256", bench_transpose, 40, 56 * 256, "G values/s"},
     {"left_times", "56 x 256 x 256", bench_left, 10, 2.0 * 56 * 256 * 256, "GFLOP/s"},

@@ -157,6 +157,11 @@ void samc_check_transpose(samc_check *check);
 void samc_check_interpolate(samc_check *check);
 void samc_check_left(samc_check *check);
 
+/* scaled_columns.c */
+void samc_check_dot_columns(samc_check *check);
+void samc_check_scale_columns(samc_check *check);
+void samc_check_blend_columns(samc_check *check);
+
 /* bench.c: times every entry, or the one named, of one path, and prints a line each. */
 void samc_check_bench(const char *entry, const char *path, const samc_kernels *kernels);
 /* Whether it times that entry. */

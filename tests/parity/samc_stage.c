@@ -335,7 +335,8 @@ static samc_status stage_transformer(stage_run *run, samc_error *error)
     for (int64_t p = 0; p < in.prompts; p++) {
         float *own = hs + p * n * e;
 
-        prompts[p] = (samc_two_way_prompt){n, in.images + p * in.size, in.given};
+        prompts[p] = (samc_two_way_prompt){n, in.given ? SAMC_IMAGE_GIVEN : SAMC_IMAGE_OF_PHOTO,
+                                           in.images + p * in.size};
         memcpy(own, decoder->iou_token, (size_t)e * sizeof *own);
         memcpy(own + e, decoder->mask_tokens, (size_t)(masks * e) * sizeof *own);
         memcpy(own + (1 + masks) * e, in.sparse + p * in.n * e, (size_t)(in.n * e) * sizeof *own);
@@ -354,6 +355,7 @@ cleanup:
 static samc_status stage_decoder(stage_run *run, samc_error *error)
 {
     const samc_config *c = &run->model->config;
+    const samc_mask_decoder *decoder = &run->model->mask_decoder;
     const int64_t e = c->embed_dim, side = samc_config_low_res(c), masks = c->mask_tokens;
     samc_arena *arena = &run->arrays.arena;
     samc_status status = SAMC_OK;
@@ -371,17 +373,25 @@ static samc_status stage_decoder(stage_run *run, samc_error *error)
     SAMC_CHECK(
         samc_arena_take(arena, (size_t)(in.prompts * masks * e / 8), sizeof *hyper, &hyper, error));
     for (int64_t p = 0; p < in.prompts; p++) {
-        prompts[p] = (samc_decoding){
-            in.n,     in.sparse + p * in.n * e, in.images + p * in.size,
-            in.given, iou + p * masks,          hyper + p * masks * (e / 8)};
-        upscalings[p] = (samc_upscaling){c->mask_tokens, prompts[p].image, prompts[p].hyper,
+        samc_decoding *own = &prompts[p];
+
+        *own = (samc_decoding){.n = in.n,
+                               .sparse = in.sparse + p * in.n * e,
+                               .kind = samc_mask_decoder_kind(decoder, in.given, in.n),
+                               .image = in.images + p * in.size,
+                               .iou = iou + p * masks,
+                               .hyper = hyper + p * masks * (e / 8)};
+        if (own->kind == SAMC_IMAGE_MIXED)
+            SAMC_CHECK(samc_arena_take(arena,
+                                       (size_t)samc_mask_decoder_floats(decoder, own->kind, in.n),
+                                       sizeof *own->image, &own->image, error));
+        upscalings[p] = (samc_upscaling){c->mask_tokens, own, own->hyper,
                                          low_res + p * masks * side * side};
     }
-    SAMC_CHECK(samc_mask_decoder_run(&run->call, &run->model->mask_decoder,
-                                     run->model->prompt_encoder.dense_pe, &in.photo, 0,
-                                     c->mask_tokens, in.prompts, prompts, error));
-    SAMC_CHECK(samc_mask_decoder_upscale(&run->call, &run->model->mask_decoder, in.prompts,
-                                         upscalings, error));
+    SAMC_CHECK(samc_mask_decoder_run(&run->call, decoder, run->model->prompt_encoder.dense_pe,
+                                     &in.photo, 0, c->mask_tokens, in.prompts, prompts, error));
+    SAMC_CHECK(
+        samc_mask_decoder_upscale(&run->call, decoder, &in.photo, in.prompts, upscalings, error));
 
 cleanup:
     samc_shared_image_free(&in.photo);
@@ -429,8 +439,10 @@ static samc_status stage_upscale(stage_run *run, samc_error *error)
         float *image = NULL;
 
         SAMC_TRY(blocks_of(run, 1, src + p * tokens * e, &image, error));
-        one.image = image;
-        SAMC_TRY(samc_mask_decoder_upscale(&run->call, &run->model->mask_decoder, 1, &one, error));
+        const samc_decoding prompt = {.kind = SAMC_IMAGE_GIVEN, .image = image};
+        one.prompt = &prompt;
+        SAMC_TRY(
+            samc_mask_decoder_upscale(&run->call, &run->model->mask_decoder, NULL, 1, &one, error));
     }
     return SAMC_OK;
 }

@@ -211,4 +211,71 @@ static void columns_gelu_product(const float *x, int64_t stride, int64_t n, int6
         }
 }
 
+static inline __attribute__((always_inline)) void
+columns_dot_strip(const int vectors, int64_t left, const float *x, const float *y, int64_t stride,
+                  int64_t n, const float *bias, const float *add, float *out)
+{
+    vf sum[STRIP];
+
+    COLUMNS_EACH
+    sum[v] = vf_zero();
+    for (int64_t i = 0; i < n; i++) {
+        const vf b = bias ? vf_set1(bias[i]) : vf_zero();
+
+        COLUMNS_EACH
+        {
+            const int64_t at = i * stride + v * VL, there = left - v * VL;
+
+            sum[v] = vf_fma(columns_load(x + at, there), vf_add(columns_load(y + at, there), b),
+                            sum[v]);
+        }
+    }
+    COLUMNS_EACH
+    columns_store(out + v * VL, left - v * VL,
+                  vf_add(columns_load(add + v * VL, left - v * VL), sum[v]));
+}
+
+static void columns_dot(const float *x, const float *y, int64_t stride, int64_t n, int64_t width,
+                        const float *bias, const float *add, float *out)
+{
+    int64_t j = 0;
+
+    for (; j + STRIP * VL <= width; j += STRIP * VL)
+        columns_dot_strip(STRIP, STRIP * VL, x + j, y + j, stride, n, bias, add + j, out + j);
+    for (; j < width; j += VL)
+        columns_dot_strip(1, width - j, x + j, y + j, stride, n, bias, add + j, out + j);
+}
+
+static void columns_scale(float *x, int64_t stride, int64_t n, int64_t width, const float *factor)
+{
+    for (int64_t i = 0; i < n; i++, x += stride)
+        for (int64_t j = 0; j < width; j += VL)
+            columns_store(
+                x + j, width - j,
+                vf_mul(columns_load(x + j, width - j), columns_load(factor + j, width - j)));
+}
+
+static inline __attribute__((always_inline)) void
+columns_blend_rows(const int more, const float *x, const float *y, int64_t stride, int64_t n,
+                   int64_t width, const float *factor, float *out, int64_t out_stride)
+{
+    for (int64_t i = 0; i < n; i++, x += stride, out += out_stride)
+        for (int64_t j = 0; j < width; j += VL) {
+            const int64_t left = width - j;
+
+            columns_store(out + j, left,
+                          vf_fma(columns_load(factor + j, left), columns_load(x + j, left),
+                                 more ? columns_load(y + i * stride + j, left) : vf_zero()));
+        }
+}
+
+static void columns_blend(const float *x, const float *y, int64_t stride, int64_t n, int64_t width,
+                          const float *factor, float *out, int64_t out_stride)
+{
+    if (y)
+        columns_blend_rows(1, x, y, stride, n, width, factor, out, out_stride);
+    else
+        columns_blend_rows(0, x, x, stride, n, width, factor, out, out_stride);
+}
+
 #endif
