@@ -12,6 +12,7 @@
 #define SAMC_KERNELS_SIMD_COLUMNS_H
 
 #include "kernels/simd/rows.h"
+#include "kernels/simd/unroll.h"
 
 #define STRIP 4
 
@@ -31,7 +32,7 @@ static inline void columns_store(float *p, int64_t left, vf x)
 
 /* Each body below is written for `vectors` vectors of which all but the last are whole; after
  * inlining with a constant it is free of tests but for a strip that is not whole. */
-#define COLUMNS_EACH _Pragma("GCC unroll 4") for (int v = 0; v < vectors; v++)
+#define COLUMNS_EACH SIMD_UNROLL_4 for (int v = 0; v < vectors; v++)
 
 static inline __attribute__((always_inline)) void
 columns_softmax_strip(const int vectors, int64_t left, float *x, int64_t stride, int64_t n,
@@ -163,7 +164,7 @@ columns_gelu_strip(const int vectors, const int count, int64_t left, const float
 {
     vf sum[GELU_COUNT][STRIP];
 
-#pragma GCC unroll 4
+    SIMD_UNROLL_4
     for (int c = 0; c < count; c++)
         COLUMNS_EACH
     sum[c][v] = vf_zero();
@@ -174,12 +175,12 @@ columns_gelu_strip(const int vectors, const int count, int64_t left, const float
         {
             const vf y = vf_gelu(vf_add(columns_load(x + i * stride + v * VL, left - v * VL), b));
 
-#pragma GCC unroll 4
+            SIMD_UNROLL_4
             for (int c = 0; c < count; c++)
                 sum[c][v] = vf_fma(vf_set1(weight[c * n + i]), y, sum[c][v]);
         }
     }
-#pragma GCC unroll 4
+    SIMD_UNROLL_4
     for (int c = 0; c < count; c++)
         COLUMNS_EACH
     columns_store(out + c * out_stride + v * VL, left - v * VL, sum[c][v]);

@@ -10,6 +10,7 @@
 #define SAMC_KERNELS_SIMD_GEMM_H
 
 #include "kernels/kernels.h"
+#include "kernels/simd/unroll.h"
 
 #define GEMM_NR (GEMM_NV * VL)
 
@@ -21,32 +22,33 @@ gemm_tile(const int rows, int64_t n, int64_t k, const float *a, int64_t row, int
 {
     vf sum[GEMM_MR][GEMM_NV];
 
-#pragma GCC unroll 16
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
+    SIMD_UNROLL_16
+    for (int r = 0; r < rows; r++) {
+        SIMD_UNROLL_4
         for (int v = 0; v < GEMM_NV; v++) {
             __builtin_prefetch(c + r * ldc + v * VL, 1); /* arrives while the sums are made */
             sum[r][v] = vf_zero();
         }
+    }
     for (int64_t l = 0; l < k; l++) {
         vf bv[GEMM_NV];
 
-#pragma GCC unroll 4
+        SIMD_UNROLL_4
         for (int v = 0; v < GEMM_NV; v++)
             bv[v] = vf_load(b + v * VL);
-#pragma GCC unroll 16
+        SIMD_UNROLL_16
         for (int r = 0; r < rows; r++) {
             const vf av = vf_set1(a[r * row]);
-#pragma GCC unroll 4
+            SIMD_UNROLL_4
             for (int v = 0; v < GEMM_NV; v++)
                 sum[r][v] = vf_fma(av, bv[v], sum[r][v]);
         }
         a += column;
         b += b_stride;
     }
-#pragma GCC unroll 16
+    SIMD_UNROLL_16
     for (int r = 0; r < rows; r++) {
-#pragma GCC unroll 4
+        SIMD_UNROLL_4
         for (int v = 0; v < GEMM_NV; v++) {
             float *out = c + r * ldc + v * VL;
             const int64_t left = n - v * VL;
