@@ -37,6 +37,9 @@ static const struct path {
     {&samc_kernels_avx2, cpu_has_avx2},
     {&samc_kernels_avx512, cpu_has_avx512},
 #endif
+#ifdef SAMC_HAVE_SIMD128
+    {&samc_kernels_simd128, cpu_has_all},
+#endif
 };
 #define N_PATHS (sizeof paths / sizeof paths[0])
 

@@ -11,6 +11,7 @@
 extern const samc_kernels samc_kernels_portable;
 extern const samc_kernels samc_kernels_avx2;
 extern const samc_kernels samc_kernels_avx512;
+extern const samc_kernels samc_kernels_simd128;
 
 extern const samc_bf16_kernels samc_bf16_portable;
 extern const samc_bf16_kernels samc_bf16_avx512; /* goes with samc_kernels_avx512 */
