@@ -14,7 +14,7 @@ PYTHON = python3
 
 .DEFAULT_GOAL = build
 .PHONY: help setup build-needs configure build command demo test test-full parity parity-quick \
-    parity-rle parity-auto parity-python click-parts parity-train wheel python-package test-widget test-notebook test-web model eval bench \
+    parity-rle parity-auto parity-python click-parts parity-train wheel python-package test-widget test-notebook test-web web bench-web model eval bench \
     bench-peers bench-auto bench-python bench-train performance mutation kill-test folder-test asan asan-python tsan fuzz \
     load-test lint format install uninstall clean
 
@@ -105,7 +105,16 @@ WEB_NEEDS = sh tools/setup.sh web && mkdir -p $(WEB_MODULES) && \
 test-web: command ## drive the page of samc serve in Chromium; needs the network once
 	@$(WEB_NEEDS)
 	@SAMC_BINARY='$(CURDIR)/$(BUILD)/cli/samc' SAMC_WEB_MODULES='$(CURDIR)/$(WEB_MODULES)' \
+	    SAMC_WASM='$(wildcard $(CURDIR)/$(BUILD)/web/samc.wasm)' SAMC_COMMAND='$(CURDIR)/$(BUILD)/cli/samc' \
+	    SAMC_MODEL='$(CURDIR)/models/samc-default.safetensors' \
 	    node --test --test-concurrency=1 tests/web/unit/ tests/web/
+
+web: build ## the page as build/web: a folder for any static host, the model inside
+	@sh tools/web/static_site.sh $(BUILD) build/web
+
+bench-web: web ## encode, first mask, hover in Chromium; DECODER=FILE EMBEDDING=FILE for another model's decoder
+	@$(WEB_NEEDS)
+	@SAMC_WEB_MODULES='$(CURDIR)/$(WEB_MODULES)' node tools/bench/bench_web.mjs build/web $(DECODER) $(EMBEDDING)
 
 model: command ## train the default model in build/model, or go on; MODEL_OPTIONS go to samc train
 	@sh tools/model/make_model.sh $(BUILD)/cli/samc build/model $(MODEL_OPTIONS)

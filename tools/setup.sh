@@ -8,7 +8,7 @@
 #           without it, training on several ranks and the Python package's tests need (the
 #           default)
 #   fuzz    the same as build, and clang with the libraries of its sanitizers
-#   web     what `make test-web` drives the page with
+#   web     what `make test-web` drives the page with, and what samc.wasm is made with
 #
 # Where nothing is missing it prints nothing, changes nothing and needs no rights. Otherwise it names
 # what is missing and, where there is apt, says that it installs it and does. Written for a plain
@@ -18,7 +18,7 @@ set -eu
 group=${1:-all}
 
 # One row a need: how to find it (a command, a module of pkg-config, of Python, a header, a flag that
-# clang links with) and its Debian package.
+# clang links with, a file) and its Debian package.
 build_needs='
 command cc           build-essential
 command c++          build-essential
@@ -53,6 +53,10 @@ web_needs='
 command node         nodejs
 command npm          npm
 command chromium     chromium
+command clang        clang
+command wasm-ld      lld
+file    /usr/lib/wasm32-wasi/libc.a wasi-libc
+file    /usr/lib/llvm-14/lib/clang/14.0.6/lib/wasi/libclang_rt.builtins-wasm32.a libclang-rt-dev-wasm32
 '
 case $group in
 build) needs=$build_needs ;;
@@ -91,6 +95,7 @@ missing_needs() {
         command) command -v "$name" >/dev/null 2>&1 || echo "$name $package" ;;
         module) pkg-config --exists "$name" 2>/dev/null || echo "$name $package" ;;
         python) has_module "$name" || echo "$name $package" ;;
+        file) [ -f "$name" ] || echo "$name $package" ;;
         header) has_header "$name" || echo "$name $package" ;;
         clang) clang_links "$name" || echo "$name $package" ;;
         esac

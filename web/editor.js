@@ -250,7 +250,7 @@ export class Editor {
         this.listener.changed();
         let painted = 0;
         try {
-            const count = await this.session.engine.everything({ raster: this.masks.raster }, {
+            const count = await this.session.everything({ raster: this.masks.raster }, {
                 onMask: (mask) => {
                     run.add(mask);
                     if (performance.now() - painted > 150) {

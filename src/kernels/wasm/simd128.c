@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The WebAssembly path: 4 floats a vector. There is no fused multiply-add (relaxed SIMD has one, and
- * no two machines need give the same bits), so a product is a multiplication and an addition. A
+ * The WebAssembly path: 4 floats a vector. There is no fused multiply-add (relaxed SIMD has one,
+ * and no two machines need give the same bits), so a product is a multiplication and an addition. A
  * register tile has at most VL rows, which packing turns as one square, and a power of two of
  * columns. Compiled with -msimd128.
  */
