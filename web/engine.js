@@ -18,11 +18,11 @@ export class WorkerEngine {
         this.wasm = new URL(wasm, globalThis.document?.baseURI ?? 'http://localhost/').href;
         this.makeWorker = makeWorker ??
             (() => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }));
-        this.calls = new Map(); // id → {resolve, reject, onProgress, onMask}
+        this.calls = new Map(); // id → {op, message, resolve, reject, onProgress, onMask}
         this.count = 0;
         this.waiting = null; // the hover that comes next: {prompt, resolve, reject}
         this.hovering = false;
-        this.model = null; // what a new worker is given again
+        this.model = null; // what a new worker is given again: {op, message}
         this.embedding = null;
         this.#start();
     }
@@ -58,52 +58,58 @@ export class WorkerEngine {
         calls.forEach((call) => call.reject(error));
     }
 
-    #call(op, message = {}, how = {}, transfer = []) {
-        return new Promise((resolve, reject) => {
-            const id = ++this.count;
-            this.calls.set(id, { resolve, reject, onProgress: how.onProgress, onMask: how.onMask });
-            this.worker.postMessage({ id, op, ...message }, transfer);
+    #call(op, message, how = {}) {
+        const id = ++this.count;
+        const answer = new Promise((resolve, reject) => {
+            const { onProgress, onMask } = how;
+            this.calls.set(id, { resolve, reject, onProgress, onMask, op, message });
+            this.worker.postMessage({ id, op, ...message });
         });
+        how.onPosted?.(id);
+        return answer;
     }
 
     /** A call that may be cancelled: the worker is ended and a new one gets the model and the photo again. */
     async #cancellable(op, message, { signal, ...how }) {
+        await this.started;
         signal?.throwIfAborted();
-        const cancel = () => this.#restart(signal.reason);
+        let id = 0;
+        const cancel = () => this.#restart(id, signal.reason);
         signal?.addEventListener('abort', cancel, { once: true });
         try {
-            await this.started;
-            return await this.#call(op, message, how);
+            return await this.#call(op, message, { ...how, onPosted: (posted) => { id = posted; } });
         } finally {
             signal?.removeEventListener('abort', cancel);
         }
     }
 
-    #restart(reason) {
+    /** Ends the call `id`; the new worker is asked again what the old one has not answered, in its order. */
+    #restart(id, reason) {
+        const cancelled = this.calls.get(id);
+        const open = [...this.calls].filter(([other, { op, again }]) => other !== id && op !== 'start' && !again);
+        const starting = [...this.calls.values()].find(({ op }) => op === 'start');
+        this.calls.clear();
         this.worker.terminate();
         this.#start();
-        const { model, embedding } = this;
-        if (model) {
-            this.#call('model', { bytes: model }).catch(() => {});
-        }
-        if (embedding) {
-            this.#call(embedding.op, embedding.message).catch(() => {});
-        }
-        // calls of the old worker, not those that the new one was just given
-        const fresh = 1 + (model ? 1 : 0) + (embedding ? 1 : 0);
-        for (const [id, call] of [...this.calls]) {
-            if (id <= this.count - fresh) {
-                this.calls.delete(id);
-                call.reject(reason ?? failure('Cancelled.', 'cancelled'));
+        this.started.then(starting?.resolve, starting?.reject); // for those that wait until it runs
+        for (const kept of [this.model, this.embedding]) {
+            if (kept) {
+                this.#call(kept.op, kept.message).catch(() => {}); // it was taken before
+                this.calls.get(this.count).again = true;
             }
         }
+        for (const [other, call] of open) {
+            this.calls.set(other, call);
+            this.worker.postMessage({ id: other, op: call.op, ...call.message });
+        }
+        cancelled?.reject(reason ?? failure('Cancelled.', 'cancelled'));
     }
 
     /** @param {ArrayBuffer} bytes safetensors: a whole model or a decoder alone */
     async loadModel(bytes) {
         await this.started;
         const info = await this.#call('model', { bytes });
-        this.model = bytes;
+        this.model = { op: 'model', message: { bytes } };
         this.embedding = null;
         return info;
     }
@@ -170,6 +176,8 @@ export class WorkerEngine {
 
     close() {
         this.worker.terminate();
+        this.waiting?.resolve(null);
+        this.waiting = null;
         this.#failAll(failure('The engine was closed.', 'closed'));
     }
 }

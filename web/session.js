@@ -33,7 +33,7 @@ export class Session {
         this.folder = false;
         this.samples = site.samples ?? [];
         this.limits = null;
-        this.engine = new WorkerEngine();
+        this.engine = new WorkerEngine({ wasm: site.wasm });
         const info = await this.engine.loadModel(await model.arrayBuffer());
         this.model = { name: site.model.replace(/.*\//, ''), imageSize: info.imageSize, lowResSize: info.lowResSize };
     }
@@ -149,12 +149,14 @@ async function decoderHere() {
     if (typeof WebAssembly !== 'object') {
         return null;
     }
+    let engine = null;
     try {
         const { WorkerEngine } = await import('./engine.js');
-        const engine = new WorkerEngine();
+        engine = new WorkerEngine();
         await engine.loadModel(await (await api.request('api/model/decoder')).arrayBuffer());
         return engine;
     } catch (error) {
+        engine?.close();
         console.warn('the decoder does not run here, the server answers:', error);
         return null;
     }

@@ -11,7 +11,14 @@ const operations = {
         if (!response.ok) {
             throw Object.assign(new Error(`${url} is not there (${response.status})`), { code: 'not_found' });
         }
-        samc = new SamcWasm(await WebAssembly.compile(await response.arrayBuffer()));
+        let module;
+        try {
+            module = await WebAssembly.compile(await response.arrayBuffer());
+        } catch (error) {
+            throw Object.assign(new Error(`This browser does not run samc.wasm, which needs WebAssembly with SIMD (${error.message}).`),
+                { code: 'unsupported' });
+        }
+        samc = new SamcWasm(module);
     },
     model: ({ bytes }) => samc.loadModel(new Uint8Array(bytes)),
     embedding: ({ bytes }) => samc.setEmbedding(new Uint8Array(bytes)),
