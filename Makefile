@@ -104,7 +104,9 @@ WEB_NEEDS = sh tools/setup.sh web && mkdir -p $(WEB_MODULES) && \
 
 test-web: command ## drive the page of samc serve in Chromium; needs the network once
 	@$(WEB_NEEDS)
+	@[ ! -f $(BUILD)/web/samc.wasm ] || sh tools/web/static_site.sh $(BUILD) build/web >/dev/null
 	@SAMC_BINARY='$(CURDIR)/$(BUILD)/cli/samc' SAMC_WEB_MODULES='$(CURDIR)/$(WEB_MODULES)' \
+	    SAMC_SITE='$(CURDIR)/build/web' \
 	    SAMC_WASM='$(wildcard $(CURDIR)/$(BUILD)/web/samc.wasm)' SAMC_COMMAND='$(CURDIR)/$(BUILD)/cli/samc' \
 	    SAMC_MODEL='$(CURDIR)/models/samc-default.safetensors' \
 	    node --test --test-concurrency=1 tests/web/unit/ tests/web/
