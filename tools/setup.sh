@@ -18,7 +18,7 @@ set -eu
 group=${1:-all}
 
 # One row a need: how to find it (a command, a module of pkg-config, of Python, a header, a flag that
-# clang links with, a file) and its Debian package.
+# clang links with, a function of WebAssembly's libraries) and its Debian package.
 build_needs='
 command cc           build-essential
 command c++          build-essential
@@ -55,8 +55,8 @@ command npm          npm
 command chromium     chromium
 command clang        clang
 command wasm-ld      lld
-file    /usr/lib/wasm32-wasi/libc.a wasi-libc
-file    /usr/lib/llvm-14/lib/clang/14.0.6/lib/wasi/libclang_rt.builtins-wasm32.a libclang-rt-dev-wasm32
+wasm    malloc       wasi-libc
+wasm    __multi3     libclang-rt-dev-wasm32
 '
 case $group in
 build) needs=$build_needs ;;
@@ -88,6 +88,16 @@ clang_links() {
     return $links
 }
 
+# C's library for WebAssembly has malloc, clang's own part of it has __multi3.
+wasm_links() {
+    object=$(mktemp)
+    echo "void $1(void); __attribute__((export_name(\"f\"))) void f(void) { $1(); }" |
+        clang --target=wasm32-wasi --sysroot=/usr -L/usr/lib/wasm32-wasi -mexec-model=reactor \
+            -Wno-everything -x c -o "$object" - >/dev/null 2>&1 && links=0 || links=1
+    rm -f "$object"
+    return $links
+}
+
 # Prints "NAME PACKAGE" for every need that is not met. Without pkg-config no module counts as there.
 missing_needs() {
     echo "$needs" | while read -r kind name package; do
@@ -95,7 +105,7 @@ missing_needs() {
         command) command -v "$name" >/dev/null 2>&1 || echo "$name $package" ;;
         module) pkg-config --exists "$name" 2>/dev/null || echo "$name $package" ;;
         python) has_module "$name" || echo "$name $package" ;;
-        file) [ -f "$name" ] || echo "$name $package" ;;
+        wasm) wasm_links "$name" || echo "$name $package" ;;
         header) has_header "$name" || echo "$name $package" ;;
         clang) clang_links "$name" || echo "$name $package" ;;
         esac

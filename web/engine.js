@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { failure } from './api.js';
+import { Newest } from './newest.js';
 
 /**
  * The engine that computes here, in a worker round samc.wasm: the decoder of a server's embeddings,
@@ -20,8 +21,7 @@ export class WorkerEngine {
             (() => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }));
         this.calls = new Map(); // id → {op, message, resolve, reject, onProgress, onMask}
         this.count = 0;
-        this.waiting = null; // the hover that comes next: {prompt, resolve, reject}
-        this.hovering = false;
+        this.hovers = new Newest((prompt) => this.predict(prompt));
         this.model = null; // what a new worker is given again: {op, message}
         this.embedding = null;
         this.#start();
@@ -140,28 +140,7 @@ export class WorkerEngine {
 
     /** One at a time; of those that wait meanwhile the newest, the others get null. @param {Prompt} prompt */
     hover(prompt) {
-        this.waiting?.resolve(null);
-        return new Promise((resolve, reject) => {
-            this.waiting = { prompt, resolve, reject };
-            this.#hoverNext();
-        });
-    }
-
-    async #hoverNext() {
-        if (this.hovering || !this.waiting) {
-            return;
-        }
-        const { prompt, resolve, reject } = this.waiting;
-        this.waiting = null;
-        this.hovering = true;
-        try {
-            resolve(await this.predict(prompt));
-        } catch (error) {
-            reject(error);
-        } finally {
-            this.hovering = false;
-            this.#hoverNext();
-        }
+        return this.hovers.put(prompt);
     }
 
     /**
@@ -176,8 +155,7 @@ export class WorkerEngine {
 
     close() {
         this.worker.terminate();
-        this.waiting?.resolve(null);
-        this.waiting = null;
+        this.hovers.drop();
         this.#failAll(failure('The engine was closed.', 'closed'));
     }
 }

@@ -16,6 +16,7 @@ export class SamcWasm {
     constructor(module) {
         this.onProgress = null;
         this.onMask = null;
+        this.info = null; // of the model
         const own = {
             progress: (done) => { this.onProgress?.(done); return 0; },
             mask: () => { this.onMask?.(this.#mask(0)); return 0; },
@@ -61,7 +62,8 @@ export class SamcWasm {
     /** @param {Uint8Array} bytes safetensors, a whole model or a decoder alone */
     loadModel(bytes) {
         this.#with([bytes], (at) => this.#check(this.c.samc_web_model(at, bytes.byteLength)));
-        return JSON.parse(this.#text(this.c.samc_web_info()));
+        this.info = JSON.parse(this.#text(this.c.samc_web_info()));
+        return this.info;
     }
 
     /** @param {Uint8Array} rgba */
@@ -90,8 +92,6 @@ export class SamcWasm {
         }
         return mask;
     }
-
-    get info() { return JSON.parse(this.#text(this.c.samc_web_info())); }
 
     /** @param {object} prompt see engine.js */
     predict({ points = [], box = null, lowRes = null, multimask = false, raster = null }) {

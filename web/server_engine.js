@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { failure, lines, request } from './api.js';
+import { Newest } from './newest.js';
 import { area, decode, fromString } from './rle.js';
 
 /** The engine for browsers without the decoder: every prompt goes to the server. */
@@ -8,8 +9,7 @@ export class ServerEngine {
         this.kind = 'server';
         this.photo = null;
         this.queue = Promise.resolve();
-        this.waiting = null; // the hover that comes next: {prompt, resolve, reject}
-        this.hovering = false;
+        this.hovers = new Newest((prompt) => this.#ask(this.photo, prompt));
     }
 
     /** Of the photo that the server has encoded. @param {{id: string, width: number, height: number}} photo */
@@ -27,28 +27,7 @@ export class ServerEngine {
 
     /** One at a time; of those that wait meanwhile, the newest. */
     hover(prompt) {
-        this.waiting?.resolve(null);
-        return new Promise((resolve, reject) => {
-            this.waiting = { prompt, resolve, reject };
-            this.#hoverNext();
-        });
-    }
-
-    async #hoverNext() {
-        if (this.hovering || !this.waiting) {
-            return;
-        }
-        const { prompt, resolve, reject } = this.waiting;
-        this.waiting = null;
-        this.hovering = true;
-        try {
-            resolve(await this.#ask(this.photo, prompt));
-        } catch (error) {
-            reject(error);
-        } finally {
-            this.hovering = false;
-            this.#hoverNext();
-        }
+        return this.hovers.put(prompt);
     }
 
     async #ask(photo, prompt) {
@@ -94,8 +73,7 @@ export class ServerEngine {
     }
 
     close() {
-        this.waiting?.resolve(null);
-        this.waiting = null;
+        this.hovers.drop();
         this.photo = null;
     }
 }

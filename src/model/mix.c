@@ -173,16 +173,35 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static desk desk_of(const samc_cross *c, int64_t n, float *floats, int64_t *size)
+/* Floats of the desk's arrays, in their order. */
+static int64_t turned_floats(const samc_cross *c, int64_t n)
 {
-    const int64_t r = rows_of(c, n), across = c->inner * samc_cross_pitch(n) + SAMC_LEFT_SLACK;
-    const int64_t whole = mixed_rows(c, 1, n) * larger(r, c->inner) + SAMC_LEFT_SLACK;
+    return c->inner * samc_cross_pitch(n) + SAMC_LEFT_SLACK;
+}
+
+static int64_t half_floats(const samc_cross *c, int64_t n)
+{
+    return rows_of(c, n) * c->inner;
+}
+
+static int64_t whole_floats(const samc_cross *c, int64_t n)
+{
+    return mixed_rows(c, 1, n) * larger(rows_of(c, n), c->inner) + SAMC_LEFT_SLACK;
+}
+
+static int64_t desk_floats(const samc_cross *c, int64_t n)
+{
+    return 2 * turned_floats(c, n) + half_floats(c, n) + whole_floats(c, n) +
+           samc_left_floats(c->kernels, n, mixed_rows(c, 1, n));
+}
+
+static desk desk_at(const samc_cross *c, int64_t n, float *floats)
+{
+    const int64_t across = turned_floats(c, n);
     desk d = {{floats, floats + across}, floats + 2 * across, NULL, NULL};
 
-    d.whole = d.half + r * c->inner;
-    d.first = d.whole + whole;
-    *size = 2 * across + r * c->inner + whole +
-            samc_left_floats(c->kernels, n, mixed_rows(c, 1, n));
+    d.whole = d.half + half_floats(c, n);
+    d.first = d.whole + whole_floats(c, n);
     return d;
 }
 
@@ -190,12 +209,8 @@ samc_status samc_mix_pass_take(const samc_cross *c, const samc_mix_weights *weig
                                int64_t n, samc_arena *arena, samc_mix_pass *pass, samc_error *error)
 {
     const int64_t r = rows_of(c, n), d = samc_cross_head_dim(c);
-    int64_t size;
-    /* of nothing: only its size is asked for */
-    float nothing = 0.0f;
 
     *pass = (samc_mix_pass){.weights = weights, .layer = layer};
-    (void)desk_of(c, n, &nothing, &size);
     SAMC_TRY(samc_cross_lefts(c, arena, c->heads, n, d, &pass->keys, error));
     SAMC_TRY(samc_cross_lefts(c, arena, c->heads, n, d, &pass->queries, error));
     SAMC_TRY(samc_cross_lefts(c, arena, (layer + 1) * c->heads, n, d, &pass->products, error));
@@ -210,7 +225,8 @@ samc_status samc_mix_pass_take(const samc_cross *c, const samc_mix_weights *weig
     SAMC_TRY(samc_arena_take(arena, (size_t)r, sizeof *pass->key_bias, &pass->key_bias, error));
     SAMC_TRY(samc_arena_take(arena, (size_t)(c->blocks.count * part_floats(c, layer, n)),
                              sizeof *pass->parts, &pass->parts, error));
-    return samc_arena_take(arena, (size_t)size, sizeof *pass->scratch, &pass->scratch, error);
+    return samc_arena_take(arena, (size_t)desk_floats(c, n), sizeof *pass->scratch, &pass->scratch,
+                           error);
 }
 
 static void pack_heads(const samc_cross *c, const samc_left *lefts, const float *x)
@@ -294,8 +310,7 @@ void samc_mix_begin(const samc_cross *c, const samc_mix_pass *pass, const samc_m
                     const float *k, const float *v, const float *q)
 {
     const int64_t n = mix->n, size = n * c->inner;
-    int64_t unused;
-    const desk d = desk_of(c, n, pass->scratch, &unused);
+    const desk d = desk_at(c, n, pass->scratch);
 
     memcpy(mix->values + pass->layer * size, v, (size_t)size * sizeof *v);
     pack_heads(c, pass->keys, k);
@@ -362,11 +377,12 @@ static void reply(const block *b, const float *queries)
                                     samc_cross_scale(c), b->pass->key_bias + h * b->n);
 }
 
-/* x [columns] from the sum of squares to the norm's factor. */
+/* x [columns] from the sum of squares to the norm's factor. A sum that ought to be 0 may have been
+ * rounded below it. */
 static void norm_factor(const block *b, float eps, float *x)
 {
     for (int64_t j = 0; j < b->columns; j++)
-        x[j] = 1.0f / sqrtf(x[j] / (float)b->c->e + eps);
+        x[j] = 1.0f / sqrtf(fmaxf(x[j], 0.0f) / (float)b->c->e + eps);
 }
 
 static void norm0(const block *b, const samc_mix_photo *photo, float eps)
@@ -487,8 +503,7 @@ void samc_mix_end(const samc_cross *c, const samc_mix_pass *pass, const samc_mix
     const int64_t d = samc_cross_head_dim(c);
     const samc_mix_weights *w = pass->weights;
     const float *sums = pass->parts + 2 * r;
-    int64_t unused;
-    const desk k = desk_of(c, n, pass->scratch, &unused);
+    const desk k = desk_at(c, n, pass->scratch);
     const samc_left first = {n, mixed_rows(c, pass->layer, n), k.first};
 
     join(c, pass, n, out);

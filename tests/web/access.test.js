@@ -3,27 +3,16 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { clickAt, launch, openPage, openSample, PHOTOS, ready, scratch, serve, spot, TINY, told, violations } from './browser.js';
+import { test } from 'node:test';
+import { clickAt, openPage, openSample, PHOTOS, ready, scratch, serve, spot, TINY, told, violations, withServer } from './browser.js';
 import { hostileNames } from './hostile_names.js';
 
-let browser;
-let server;
-
-before(async () => {
-    server = await serve('-m', TINY);
-    browser = await launch();
-});
-
-after(async () => {
-    await browser?.close();
-    server?.stop();
-});
+const those = withServer('-m', TINY);
 
 for (const colorScheme of ['light', 'dark']) {
     for (const [device, viewport] of [['laptop', { width: 1280, height: 800 }], ['phone', { width: 390, height: 844 }]]) {
         test(`axe finds nothing, ${colorScheme}, ${device}`, async () => {
-            const { page, wrong } = await openPage(browser, server.url, { colorScheme, viewport, reducedMotion: 'reduce' });
+            const { page, wrong } = await openPage(those.browser, those.server.url, { colorScheme, viewport, reducedMotion: 'reduce' });
             assert.deepEqual(await violations(page), [], 'empty');
             await openSample(page);
             assert.deepEqual(await violations(page), [], 'with a photo');
@@ -46,7 +35,7 @@ for (const colorScheme of ['light', 'dark']) {
 }
 
 test('the keyboard alone opens a sample, clicks, boxes, chooses, names and saves', async () => {
-    const { page } = await openPage(browser, server.url);
+    const { page } = await openPage(those.browser, those.server.url);
     const tabTo = async (name) => {
         for (let i = 0; i < 40; i++) {
             await page.keyboard.press('Tab');
@@ -92,7 +81,7 @@ test('the keyboard alone opens a sample, clicks, boxes, chooses, names and saves
 });
 
 test('fingers: a tap, a long press, two that zoom', async () => {
-    const { page, wrong } = await openPage(browser, server.url, { hasTouch: true, viewport: { width: 390, height: 844 } });
+    const { page, wrong } = await openPage(those.browser, those.server.url, { hasTouch: true, viewport: { width: 390, height: 844 } });
     await openSample(page);
     const at = await spot(page, 230, 120);
     await page.touchscreen.tap(at.x, at.y);
@@ -118,7 +107,7 @@ test('fingers: a tap, a long press, two that zoom', async () => {
 });
 
 test('encoding can be cancelled and tried again', async () => {
-    const { page } = await openPage(browser, server.url);
+    const { page } = await openPage(those.browser, those.server.url);
     let held = true;
     await page.route('**/events', async (route) => {
         if (!held) {
@@ -138,7 +127,7 @@ test('encoding can be cancelled and tried again', async () => {
 test('a server with a token asks for it once', async () => {
     const token = 'a-token-that-nobody-guesses';
     const guarded = await serve('-m', TINY, '--token', token);
-    const context = await browser.newContext();
+    const context = await those.browser.newContext();
     const login = await context.newPage();
     await login.goto(guarded.url);
     await login.fill('#token', 'guess');
@@ -160,7 +149,7 @@ test('a folder of photos', async () => {
         .filter((name, i, all) => all.indexOf(name) === i).slice(0, 12);
     names.forEach((name) => copyFileSync(join(PHOTOS, 'rocket.jpg'), join(folder, `n${name}.jpg`)));
     const host = await serve('-m', TINY, folder);
-    const { page, wrong } = await openPage(browser, host.url);
+    const { page, wrong } = await openPage(those.browser, host.url);
     await page.waitForFunction((count) => document.querySelectorAll('#strip img').length === count, names.length);
     await page.locator('#strip button').first().click();
     await ready(page);
@@ -176,7 +165,7 @@ test('a folder of photos', async () => {
 });
 
 test('200 hostile names of files and labels: nothing runs', async () => {
-    const { page, wrong } = await openPage(browser, server.url);
+    const { page, wrong } = await openPage(those.browser, those.server.url);
     await openSample(page);
     await clickAt(page, 230, 120);
     await told(page, /Object 1/);

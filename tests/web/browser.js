@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { after, before } from 'node:test';
 
 const root = resolve(import.meta.dirname, '../..');
 const need = createRequire(join(process.env.SAMC_WEB_MODULES ?? join(root, 'build/test-web'), 'package.json'));
@@ -128,4 +129,18 @@ export async function exported(page, kind, scope) {
 export async function violations(page) {
     const { violations: found } = await new AxeBuilder({ page }).analyze();
     return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
+}
+
+/** Starts browser and server before the tests of a file, and ends them behind. @param {...string} words of samc serve */
+export function withServer(...words) {
+    const those = { browser: null, server: null };
+    before(async () => {
+        those.server = await serve(...words);
+        those.browser = await launch();
+    });
+    after(async () => {
+        await those.browser?.close();
+        those.server?.stop();
+    });
+    return those;
 }

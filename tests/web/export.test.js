@@ -4,23 +4,12 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { clickAt, drag, exported, launch, openPage, ready, SAMC, scratch, serve, told } from './browser.js';
+import { test } from 'node:test';
+import { clickAt, drag, exported, openPage, ready, SAMC, scratch, told, withServer } from './browser.js';
 import { decode, fromString, iou } from '../../web/rle.js';
 
-let browser;
-let server;
+const those = withServer();
 const folder = scratch();
-
-before(async () => {
-    server = await serve();
-    browser = await launch();
-});
-
-after(async () => {
-    await browser?.close();
-    server?.stop();
-});
 
 /** The astronaut at 1600 x 1200, larger than the masks that the page works on. */
 async function largePhoto(page) {
@@ -90,7 +79,7 @@ for (const [name, act, multimask] of [
     }, false],
 ]) {
     test(`exports are samc segment's: ${name}`, async () => {
-        const { page, wrong } = await openPage(browser, server.url);
+        const { page, wrong } = await openPage(those.browser, those.server.url);
         const photo = await largePhoto(page);
         await act(page);
         await told(page, multimask ? /Object 1, mask/ : /Object 1, score/);
@@ -126,7 +115,7 @@ for (const [name, act, multimask] of [
 }
 
 test('outlines get fewer corners as they get coarser, and the clipboard holds what was copied', async () => {
-    const { page } = await openPage(browser, server.url);
+    const { page } = await openPage(those.browser, those.server.url);
     await largePhoto(page);
     await clickAt(page, 720, 290);
     await told(page, /Object 1, mask/);

@@ -3,25 +3,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { clickAt, drag, exported, launch, openPage, openSample, PHOTOS, ready, serve, spot, told } from './browser.js';
+import { test } from 'node:test';
+import { clickAt, drag, exported, openPage, openSample, PHOTOS, ready, spot, told, withServer } from './browser.js';
 
-let browser;
-let server;
-
-before(async () => {
-    server = await serve();
-    browser = await launch();
-});
-
-after(async () => {
-    await browser?.close();
-    server?.stop();
-});
+const those = withServer();
 
 /** One page with the astronaut (512 x 512) ready. */
 async function withAstronaut(work) {
-    const { page, wrong } = await openPage(browser, server.url);
+    const { page, wrong } = await openPage(those.browser, those.server.url);
     await openSample(page);
     await work(page);
     assert.deepEqual(wrong, []);
@@ -162,7 +151,7 @@ test('zoom and moving keep clicks where they belong', () => withAstronaut(async 
 }));
 
 test('photos that are dropped, pasted and chosen; each keeps its objects', async () => {
-    const { page, wrong } = await openPage(browser, server.url);
+    const { page, wrong } = await openPage(those.browser, those.server.url);
     const bytes = readFileSync(join(PHOTOS, 'rocket.jpg')).toString('base64');
     const give = (kind) => page.evaluate(async ([data, event]) => {
         const blob = await (await fetch(`data:image/jpeg;base64,${data}`)).blob();
