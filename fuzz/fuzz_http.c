@@ -77,7 +77,7 @@ static void give_photo(feed *f)
     const samc_session *session = NULL;
     samc_picture *picture = NULL;
     samc_item *file = make_item(server, sizeof feed_photo);
-    samc_item *encoded = make_item(server, samc_embedding_bytes(model));
+    samc_item *encoded = make_item(server, samc_embedding_shrunk_bytes(model));
 
     must(samc_session_make(&server->sessions, false, &session, NULL) == SAMC_OK &&
          samc_picture_create("photo", &session->id, &picture, NULL) == SAMC_OK &&

@@ -42,12 +42,12 @@ static int encode_step(void *user, double done)
     return stop;
 }
 
-/* Pixels -> embedding, kept in the cache. Room is made before memory is taken. */
+/* Pixels -> embedding, kept in the cache, shrunk. Room is made before memory is taken. */
 static samc_status encode_pixels(encode_run *run, const samc_photo *photo, samc_error *error)
 {
     samc_server *server = run->server;
     samc_encode_options options = SAMC_ENCODE_OPTIONS_INIT;
-    const size_t bytes = samc_embedding_bytes(server->model) + sizeof(samc_item);
+    const size_t bytes = samc_embedding_shrunk_bytes(server->model) + sizeof(samc_item);
     samc_item *item = NULL;
     samc_status status;
 
@@ -61,6 +61,8 @@ static samc_status encode_pixels(encode_run *run, const samc_photo *photo, samc_
     options.user = run;
     status = samc_encode(server->context, server->model, &photo->view, &options, &item->embedding,
                          error);
+    if (status == SAMC_OK)
+        samc_embedding_shrink(item->embedding);
     samc_server_lock(server);
     if (status == SAMC_OK && run->job->picture->listed)
         samc_cache_put(&server->cache, item, &run->job->picture->embedding);
@@ -76,7 +78,7 @@ static void encode_ahead(samc_server *server, size_t index)
     samc_job *job = NULL;
 
     if (!next || next->job || next->embedding || next->encoding == SAMC_ENCODING_FAILED ||
-        server->cache.budget / 3 < samc_embedding_bytes(server->model))
+        server->cache.budget / 3 < samc_embedding_shrunk_bytes(server->model))
         return;
     if (samc_job_create(SAMC_JOB_ENCODE, next, &job, NULL) != SAMC_OK)
         return;
@@ -216,6 +218,24 @@ cleanup:
     return status;
 }
 
+/* The photo's embedding, whole: that of the photo that was asked about last is kept, since clicks
+ * come in series. On the inference thread, and until the next call. */
+static samc_status expand(samc_server *server, const samc_picture *picture, const samc_item *item,
+                          const samc_embedding **whole, samc_error *error)
+{
+    samc_expanded *last = &server->last;
+
+    if (!last->whole || !samc_id_equal(&last->id, &picture->id)) {
+        samc_embedding_free(last->whole);
+        last->whole = NULL;
+        SAMC_TRY(samc_embedding_expand(server->context, server->model, item->embedding,
+                                       &last->whole, error));
+        last->id = picture->id;
+    }
+    *whole = last->whole;
+    return SAMC_OK;
+}
+
 /* One prompt at a time, so that masks of the photo's size exist for one; the text of those that are
  * done counts in the cache. */
 static samc_status predict_all(samc_server *server, const samc_job *job,
@@ -244,6 +264,7 @@ void samc_job_predict(samc_server *server, samc_job *job)
 {
     samc_item *item = samc_picture_embedding(server, job);
     samc_error error = {SAMC_OK, ""};
+    const samc_embedding *whole = NULL;
     samc_stream *text = NULL;
     samc_status status;
 
@@ -251,7 +272,9 @@ void samc_job_predict(samc_server *server, samc_job *job)
         return;
     status = samc_stream_create(&text, &error);
     if (status == SAMC_OK)
-        status = predict_all(server, job, item->embedding, text, &error);
+        status = expand(server, job->picture, item, &whole, &error);
+    if (status == SAMC_OK)
+        status = predict_all(server, job, whole, text, &error);
     release_item(server, item);
     samc_server_lock(server);
     if (status == SAMC_OK)
@@ -324,15 +347,19 @@ void samc_job_everything(samc_server *server, samc_job *job)
     samc_error error = {SAMC_OK, ""}, reason = {SAMC_OK, ""};
     everything_run run = {server, job, &reason, SAMC_OK};
     samc_generate_options options = job->everything;
+    samc_embedding *whole = NULL; /* of its own: predictions come between */
     samc_status status;
 
     if (!item)
         return;
     options.progress = everything_step;
     options.user = &run;
-    status = samc_generate_from_embedding(server->context, server->model, item->embedding, &options,
-                                          take_record, &run, &error);
+    status = samc_embedding_expand(server->context, server->model, item->embedding, &whole, &error);
     release_item(server, item);
+    if (status == SAMC_OK)
+        status = samc_generate_from_embedding(server->context, server->model, whole, &options,
+                                              take_record, &run, &error);
+    samc_embedding_free(whole);
     if (status == SAMC_OK)
         return;
     samc_server_lock(server);

@@ -79,14 +79,14 @@ samc_status samc_server_set_model(samc_server *server, samc_context *context,
     samc_model_info info = SAMC_MODEL_INFO_INIT;
     void *decoder = NULL;
     size_t size = 0;
+    const size_t one = samc_embedding_shrunk_bytes(model);
 
     SAMC_TRY(samc_model_get_info(model, &info, error));
-    if (samc_embedding_bytes(model) > server->options.cache_bytes / 2)
+    if (one > server->options.cache_bytes / 2)
         return SAMC_FAIL(error, ARGUMENT,
                          "the cache of %zu MiB is too small for this model: an embedding takes %zu "
                          "MiB and half of the cache is for requests; give --cache-mib %zu or more",
-                         server->options.cache_bytes >> 20, (samc_embedding_bytes(model) >> 20) + 1,
-                         2 * ((samc_embedding_bytes(model) >> 20) + 1));
+                         server->options.cache_bytes >> 20, (one >> 20) + 1, 2 * ((one >> 20) + 1));
     SAMC_TRY(samc_decoder_extract(path, &decoder, &size, error));
     samc_server_lock(server);
     server->context = context;
@@ -108,6 +108,7 @@ void samc_server_free(samc_server *server)
         server->stop_listener(server);
     samc_album_clear(&server->album, &server->cache);
     samc_folder_close(&server->folder, &server->cache);
+    samc_embedding_free(server->last.whole);
     samc_bytes_free(server->decoder);
     (void)pthread_mutex_destroy(&server->lock);
     free(server);

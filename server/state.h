@@ -30,6 +30,12 @@ typedef struct samc_server_counts {
     double seconds[SAMC_JOB_KINDS]; /* of computing */
 } samc_server_counts;
 
+/* The embedding of the photo that was asked about last, whole; of the inference thread. */
+typedef struct samc_expanded {
+    samc_id id;
+    samc_embedding *whole; /* or NULL */
+} samc_expanded;
+
 typedef struct samc_listener samc_listener;
 
 struct samc_server {
@@ -49,6 +55,7 @@ struct samc_server {
     samc_context *context;
     const samc_model *model;
     samc_model_info info;
+    samc_expanded last;
     uint8_t *decoder; /* [decoder_size] safetensors for GET /api/model/decoder */
     size_t decoder_size;
 };

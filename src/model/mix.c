@@ -64,13 +64,6 @@ void samc_mix_photo_free(samc_mix_photo *photo)
     *photo = (samc_mix_photo){NULL, NULL, NULL};
 }
 
-size_t samc_mix_photo_bytes(const samc_cross *c)
-{
-    return (size_t)(samc_blocks_floats(&c->blocks, photo_rows(c)) +
-                    2 * (c->blocks.tokens * c->inner + SAMC_LEFT_SLACK)) *
-           sizeof(float);
-}
-
 /* Takes the mean of its E numbers from each column. `mean` [columns] is scratch. */
 static void centre_columns(const samc_cross *c, int64_t columns, float *x, float *mean)
 {

@@ -74,7 +74,6 @@ typedef struct samc_mix_photo {
 /* Room; free in every case. Errors: MEMORY. */
 samc_status samc_mix_photo_new(const samc_cross *cross, samc_mix_photo *photo, samc_error *error);
 void samc_mix_photo_free(samc_mix_photo *photo);
-size_t samc_mix_photo_bytes(const samc_cross *cross);
 /* Block `index`, from x [E][pitch], which is overwritten. */
 void samc_mix_photo_block(const samc_cross *cross, const samc_mix_weights *weights, int64_t index,
                           float *x, const samc_cross_scratch *scratch, const samc_mix_photo *photo);

@@ -195,15 +195,6 @@ cleanup:
     return status;
 }
 
-size_t samc_shared_image_bytes(const samc_transformer *transformer)
-{
-    const samc_cross c = samc_transformer_cross(NULL, transformer->config, NULL);
-    const int64_t values = c.blocks.tokens * c.inner + SAMC_LEFT_SLACK;
-
-    return (size_t)(2 * samc_blocks_floats(&c.blocks, c.inner) + values) * sizeof(float) +
-           (transformer->mixes ? samc_mix_photo_bytes(&c) : 0);
-}
-
 void samc_shared_image_free(samc_shared_image *photo)
 {
     free(photo->projections.keys);

@@ -60,8 +60,6 @@ typedef struct samc_shared_image {
 samc_status samc_shared_image_project(const samc_call *call, const samc_transformer *transformer,
                                       const float *pe, samc_shared_image *photo, samc_error *error);
 void samc_shared_image_free(samc_shared_image *photo);
-/* The bytes that the projections take. */
-size_t samc_shared_image_bytes(const samc_transformer *transformer);
 
 /* Where a prompt's image comes from, and what becomes of it. */
 typedef enum samc_image_kind {

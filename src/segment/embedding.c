@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "image/image.h"
+#include "kernels/context.h"
 #include "weights/safetensors.h"
 
 #include <math.h>
@@ -36,13 +37,39 @@ cleanup:
     return status;
 }
 
-size_t samc_embedding_bytes(const samc_model *model)
+size_t samc_embedding_shrunk_bytes(const samc_model *model)
 {
     const samc_config *c = &model->config;
-    const size_t floats = (size_t)c->grid * (size_t)c->grid * (size_t)c->embed_dim;
 
-    return sizeof(samc_embedding) + floats * sizeof(float) +
-           samc_shared_image_bytes(&model->mask_decoder.transformer);
+    return sizeof(samc_embedding) +
+           (size_t)c->grid * (size_t)c->grid * (size_t)c->embed_dim * sizeof(float);
+}
+
+void samc_embedding_shrink(samc_embedding *embedding)
+{
+    samc_shared_image_free(&embedding->photo);
+}
+
+samc_status samc_embedding_expand(samc_context *context, const samc_model *model,
+                                  const samc_embedding *shrunk, samc_embedding **whole,
+                                  samc_error *error)
+{
+    const size_t floats = (size_t)shrunk->grid * (size_t)shrunk->grid * (size_t)shrunk->channels;
+    samc_arena spare = {NULL, NULL}, *arena = samc_context_take_arena(context, &spare);
+    const samc_call call = {context->kernels, context->threads, arena, NULL};
+    samc_embedding *e = NULL;
+    samc_status status = SAMC_OK;
+
+    SAMC_CHECK(samc_embedding_new(model, shrunk->frame.width, shrunk->frame.height, &e, error));
+    memcpy(e->planes, shrunk->planes, floats * sizeof *e->planes);
+    SAMC_CHECK(samc_embedding_finish(&call, model, e, error));
+    *whole = e;
+
+cleanup:
+    samc_context_return_arena(context, arena);
+    if (status != SAMC_OK)
+        samc_embedding_free(e);
+    return status;
 }
 
 void samc_embedding_free(samc_embedding *embedding)

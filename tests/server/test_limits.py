@@ -177,10 +177,14 @@ class Memory(ServerCase):
         self.assertLess(client.metric("uploads"), 40)
 
     def test_embeddings_make_room_for_each_other(self):
-        for i in range(40):
-            self.write(f"photos/{i:02}.png", photo_bytes(8, 8, i + 1))
+        for i in range(180):
+            self.write(f"photos/{i:03}.png", photo_bytes(8, 8, i + 1))
         client = self.serve("photos", "--cache-mib", "1")
-        photos = [p["id"] for p in client.get("/api/photos").json["photos"]]
+        photos, page = [], client.get("/api/photos").json
+        while page:
+            photos += [p["id"] for p in page["photos"]]
+            page = page["next"] and client.get(f"/api/photos?after={page['next']}").json
+        self.assertEqual(len(photos), 180)
         for photo in photos:
             client.encode(photo)
         self.refused(client.predict(photos[0], points=[[1, 1, 1]]), 409, "not_encoded")
